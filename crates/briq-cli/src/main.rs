@@ -1,0 +1,2 @@
+//! briq-cli
+fn main(){}
