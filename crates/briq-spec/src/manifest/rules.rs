@@ -1,0 +1,97 @@
+//! The rules that the types of a manifest cannot express.
+
+use std::collections::HashSet;
+
+use super::{FORMAT, MAX_ENTRIES, Manifest, WHAT, limit};
+use crate::entry::EntryPath;
+use crate::error::SpecError;
+use crate::signature::TensorSpec;
+
+impl Manifest {
+    /// Checks the rules that the types cannot express.
+    ///
+    /// The entries are sorted, each path once, none both file and folder; every file that the manifest speaks of is
+    /// among them; tensor names are unique and shapes legal; numbers are finite.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        if self.format != FORMAT {
+            return Err(invalid(format!("its format is {} instead of {FORMAT}", self.format)));
+        }
+        self.check_entries()?;
+        self.check_mentions()?;
+        check_tensors("input", &self.signature.inputs)?;
+        check_tensors("output", &self.signature.outputs)?;
+        self.check_numbers()
+    }
+
+    fn check_entries(&self) -> Result<(), SpecError> {
+        if self.entries.len() > MAX_ENTRIES {
+            return Err(limit(format!("it lists {} entries, and at most {MAX_ENTRIES} are read", self.entries.len())));
+        }
+        if let Some(own) = self.entries.iter().find(|entry| entry.path.is_manifest() || entry.path.is_seal()) {
+            return Err(invalid(format!("it lists {}, which no manifest may", own.path)));
+        }
+        if let Some(pair) = self.entries.windows(2).find(|pair| pair[0].path >= pair[1].path) {
+            return Err(invalid(format!("{} stands after {}: paths are sorted, each once", pair[1].path, pair[0].path)));
+        }
+        self.check_folders()
+    }
+
+    /// No unpacked tree can hold `a` and `a/b`.
+    fn check_folders(&self) -> Result<(), SpecError> {
+        let folders: HashSet<&str> = self.entries.iter().flat_map(|entry| entry.path.folders()).collect();
+        let clash = |path: &str| folders.contains(path) || path == "signatures" || path.starts_with("briq.json/");
+        match self.entries.iter().find(|entry| clash(entry.path.as_str())) {
+            Some(entry) => Err(invalid(format!("{} is both a file and a folder", entry.path))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_mentions(&self) -> Result<(), SpecError> {
+        match self.mentions().find(|(_, path)| self.entry(path).is_none()) {
+            Some((role, path)) => Err(invalid(format!("its {role} {path} is not among its entries"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The paths that the manifest speaks of, with what they are.
+    fn mentions(&self) -> impl Iterator<Item = (&'static str, &EntryPath)> {
+        let golden = self.golden.iter();
+        std::iter::once(("structure", &self.model.structure))
+            .chain(self.model.weights.iter().map(|path| ("weights", path)))
+            .chain(self.labels.iter().map(|path| ("labels", path)))
+            .chain(self.lineage.recipe.iter().map(|path| ("recipe", path)))
+            .chain(golden.flat_map(|golden| [("golden inputs", &golden.inputs), ("golden outputs", &golden.outputs)]))
+    }
+
+    fn check_numbers(&self) -> Result<(), SpecError> {
+        if let Some((name, _)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
+            return Err(invalid(format!("its metric {name} is not a finite number")));
+        }
+        let mut tolerances = self.golden.iter().flat_map(|golden| &golden.tolerances);
+        let legal = |value: f64| value.is_finite() && value >= 0.0;
+        match tolerances.find(|(_, tolerance)| !legal(tolerance.absolute) || !legal(tolerance.relative)) {
+            Some((class, _)) => Err(invalid(format!("its tolerance for {class} is not a finite number from 0 up"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_tensors(role: &str, tensors: &[TensorSpec]) -> Result<(), SpecError> {
+    let mut seen = HashSet::new();
+    for tensor in tensors {
+        if tensor.name.is_empty() || !seen.insert(&tensor.name) {
+            return Err(invalid(format!("its {role} {:?} has no name of its own", tensor.name)));
+        }
+        if tensor.shape.iter().any(|&dim| dim < -1) {
+            return Err(invalid(format!("its {role} {tensor} has a dimension below -1")));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(reason: String) -> SpecError {
+    SpecError::invalid(WHAT, "", reason)
+}
