@@ -50,7 +50,9 @@ macro_rules! digest {
 
             fn from_str(text: &str) -> Result<Self, SpecError> {
                 let error = |reason: &str| SpecError::syntax($what, text, reason);
-                let hex = text.strip_prefix($prefix).ok_or_else(|| error(concat!("it must begin with ", $prefix)))?;
+                let hex = text
+                    .strip_prefix($prefix)
+                    .ok_or_else(|| error(concat!("it must begin with ", $prefix)))?;
                 parse_hex(hex).map(Self).map_err(error)
             }
         }

@@ -36,9 +36,21 @@ pub enum SpecErrorKind {
 const SHOWN: usize = 120;
 
 impl SpecError {
-    pub(crate) fn new(kind: SpecErrorKind, what: &'static str, text: &str, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: SpecErrorKind,
+        what: &'static str,
+        text: &str,
+        reason: impl Into<String>,
+    ) -> Self {
         let text = text.chars().take(SHOWN).collect();
-        Self { what, text, reason: reason.into(), kind, hint: None, source: None }
+        Self {
+            what,
+            text,
+            reason: reason.into(),
+            kind,
+            hint: None,
+            source: None,
+        }
     }
 
     pub(crate) fn syntax(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
@@ -92,6 +104,8 @@ impl fmt::Display for SpecError {
 
 impl Error for SpecError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        self.source
+            .as_ref()
+            .map(|source| &**source as &(dyn Error + 'static))
     }
 }

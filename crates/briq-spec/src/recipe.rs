@@ -20,11 +20,12 @@ use serde::{Deserialize, Serialize};
 pub use self::data::{DataSection, LabelColumn, Normalize, NormalizePer, SplitSection, Task};
 pub use self::error::{RecipeError, RecipeErrorKind};
 pub use self::layer::{
-    ActivationFunction, ActivationLayer, BatchNorm, Conv2d, Dense, Dropout, Empty, Extent2d, Layer, LayerNorm, Padding,
-    Pool2d, Reshape,
+    ActivationFunction, ActivationLayer, BatchNorm, Conv2d, Dense, Dropout, Empty, Extent2d, Layer,
+    LayerNorm, Padding, Pool2d, Reshape,
 };
 pub use self::train::{
-    Adam, Cosine, EarlyStopping, Loss, Metric, Monitor, Optimizer, Schedule, Sgd, Step, TrainSection,
+    Adam, Cosine, EarlyStopping, Loss, Metric, Monitor, Optimizer, Schedule, Sgd, Step,
+    TrainSection,
 };
 use crate::manifest::Tolerance;
 use crate::name::PackageName;
@@ -84,8 +85,16 @@ pub struct GoldenSection {
 impl Default for GoldenSection {
     fn default() -> Self {
         let tolerance = |absolute, relative| Tolerance { absolute, relative };
-        let tolerances = [("cpu", tolerance(1e-4, 1e-3)), ("gpu", tolerance(1e-3, 1e-2))];
-        Self { examples: 16, tolerances: tolerances.map(|(class, value)| (class.to_owned(), value)).into() }
+        let tolerances = [
+            ("cpu", tolerance(1e-4, 1e-3)),
+            ("gpu", tolerance(1e-3, 1e-2)),
+        ];
+        Self {
+            examples: 16,
+            tolerances: tolerances
+                .map(|(class, value)| (class.to_owned(), value))
+                .into(),
+        }
     }
 }
 

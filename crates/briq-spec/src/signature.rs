@@ -29,7 +29,9 @@ pub struct TensorSpec {
 }
 
 /// The type of a tensor's elements, under the names of the Open Inference Protocol v2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the variants are the protocol's own names")]
 pub enum DataType {
@@ -96,7 +98,11 @@ impl fmt::Display for TensorSpec {
 }
 
 fn dimension(dim: i64) -> String {
-    if dim < 0 { "?".to_owned() } else { dim.to_string() }
+    if dim < 0 {
+        "?".to_owned()
+    } else {
+        dim.to_string()
+    }
 }
 
 impl Signature {
@@ -109,14 +115,20 @@ impl Signature {
     /// The first difference that would break such a caller.
     pub fn compatible_with(&self, older: &Self) -> Result<(), Incompatibility> {
         for before in &older.inputs {
-            let now = find(&self.inputs, before).ok_or_else(|| Incompatibility::removed("input", before))?;
+            let now = find(&self.inputs, before)
+                .ok_or_else(|| Incompatibility::removed("input", before))?;
             same(accepts(now, before), "input", before, now)?;
         }
         for before in &older.outputs {
-            let now = find(&self.outputs, before).ok_or_else(|| Incompatibility::removed("output", before))?;
+            let now = find(&self.outputs, before)
+                .ok_or_else(|| Incompatibility::removed("output", before))?;
             same(accepts(before, now), "output", before, now)?;
         }
-        match self.inputs.iter().find(|now| find(&older.inputs, now).is_none()) {
+        match self
+            .inputs
+            .iter()
+            .find(|now| find(&older.inputs, now).is_none())
+        {
             Some(now) => Err(Incompatibility::added(now)),
             None => Ok(()),
         }
@@ -135,8 +147,17 @@ fn accepts(wanted: &TensorSpec, given: &TensorSpec) -> bool {
         && wanted.shape.iter().zip(&given.shape).all(fits)
 }
 
-fn same(holds: bool, role: &'static str, before: &TensorSpec, now: &TensorSpec) -> Result<(), Incompatibility> {
-    if holds { Ok(()) } else { Err(Incompatibility::changed(role, before, now)) }
+fn same(
+    holds: bool,
+    role: &'static str,
+    before: &TensorSpec,
+    now: &TensorSpec,
+) -> Result<(), Incompatibility> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Incompatibility::changed(role, before, now))
+    }
 }
 
 /// A difference between two signatures that breaks callers of the older one.
@@ -149,15 +170,27 @@ pub struct Incompatibility {
 
 impl Incompatibility {
     fn removed(role: &'static str, before: &TensorSpec) -> Self {
-        Self { role, before: Some(before.clone()), now: None }
+        Self {
+            role,
+            before: Some(before.clone()),
+            now: None,
+        }
     }
 
     fn added(now: &TensorSpec) -> Self {
-        Self { role: "input", before: None, now: Some(now.clone()) }
+        Self {
+            role: "input",
+            before: None,
+            now: Some(now.clone()),
+        }
     }
 
     fn changed(role: &'static str, before: &TensorSpec, now: &TensorSpec) -> Self {
-        Self { role, before: Some(before.clone()), now: Some(now.clone()) }
+        Self {
+            role,
+            before: Some(before.clone()),
+            now: Some(now.clone()),
+        }
     }
 
     /// The tensor as callers know it; `None` when it is new.

@@ -42,7 +42,14 @@ impl RecipeError {
     pub(super) fn too_large(bytes: usize) -> Self {
         let reason = format!("it has {bytes} bytes, and at most {MAX_RECIPE_BYTES} are read");
         let (line, column, path) = (1, 1, String::new());
-        Self { kind: RecipeErrorKind::TooLarge, path, line, column, reason, suggestion: None }
+        Self {
+            kind: RecipeErrorKind::TooLarge,
+            path,
+            line,
+            column,
+            reason,
+            suggestion: None,
+        }
     }
 
     /// What sort of mistake it is.
@@ -72,7 +79,9 @@ impl RecipeError {
 
     /// What a person may do about it.
     pub fn hint(&self) -> Option<String> {
-        self.suggestion.as_ref().map(|word| format!("did you mean `{word}`?"))
+        self.suggestion
+            .as_ref()
+            .map(|word| format!("did you mean `{word}`?"))
     }
 }
 

@@ -42,28 +42,54 @@ pub(super) struct Tree<'t> {
 impl<'t> Tree<'t> {
     pub(super) fn parse(text: &'t str) -> Result<Self, RecipeError> {
         let root = DeTable::parse(text).map_err(|error| {
-            at(text, error.span().unwrap_or(0..0), RecipeErrorKind::Syntax, &[], error.message())
+            at(
+                text,
+                error.span().unwrap_or(0..0),
+                RecipeErrorKind::Syntax,
+                &[],
+                error.message(),
+            )
         })?;
         Ok(Self { text, root })
     }
 
-    pub(super) fn error(&self, span: Range<usize>, kind: RecipeErrorKind, path: &[Step], reason: &str) -> RecipeError {
+    pub(super) fn error(
+        &self,
+        span: Range<usize>,
+        kind: RecipeErrorKind,
+        path: &[Step],
+        reason: &str,
+    ) -> RecipeError {
         at(self.text, span, kind, path, reason)
     }
 
     /// What serde still finds after the walk: a text that a `FromStr` refuses.
     pub(super) fn serde_error(&self, error: &toml::de::Error) -> RecipeError {
-        at(self.text, error.span().unwrap_or(0..0), RecipeErrorKind::Invalid, &[], error.message())
+        at(
+            self.text,
+            error.span().unwrap_or(0..0),
+            RecipeErrorKind::Invalid,
+            &[],
+            error.message(),
+        )
     }
 
     pub(super) fn error_at(&self, broken: Broken) -> RecipeError {
-        at(self.text, self.locate(&broken.path), RecipeErrorKind::Invalid, &broken.path, &broken.reason)
+        at(
+            self.text,
+            self.locate(&broken.path),
+            RecipeErrorKind::Invalid,
+            &broken.path,
+            &broken.reason,
+        )
     }
 
     /// Where a path's value stands; where its nearest present parent does when it is absent.
     fn locate(&self, path: &[Step]) -> Range<usize> {
         let mut span = 0..0;
-        let Some((Step::Key(first), rest)) = path.split_first() else { return span };
+        let Some((Step::Key(first), rest)) = path.split_first() else {
+            return span;
+        };
         let mut here = self.root.get_ref().get(first.as_str());
         let mut rest = rest.iter();
         while let Some(value) = here {
@@ -81,9 +107,22 @@ fn child<'v, 't>(value: &'v DeValue<'t>, step: &Step) -> Option<&'v Spanned<DeVa
     }
 }
 
-fn at(text: &str, span: Range<usize>, kind: RecipeErrorKind, path: &[Step], reason: &str) -> RecipeError {
+fn at(
+    text: &str,
+    span: Range<usize>,
+    kind: RecipeErrorKind,
+    path: &[Step],
+    reason: &str,
+) -> RecipeError {
     let before = text.get(..span.start).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    RecipeError { kind, path: print_path(path), line, column, reason: reason.to_owned(), suggestion: None }
+    RecipeError {
+        kind,
+        path: print_path(path),
+        line,
+        column,
+        reason: reason.to_owned(),
+        suggestion: None,
+    }
 }

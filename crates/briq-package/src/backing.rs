@@ -1,0 +1,82 @@
+//! Where the bytes of an open package are: in one file, or in one file for each entry.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use briq_spec::manifest::Entry;
+use memmap2::Mmap;
+
+use crate::archive::Archive;
+use crate::error::Fault;
+
+/// The bytes behind an open package.
+#[derive(Debug)]
+pub(crate) enum Backing {
+    /// The package as one file.
+    File {
+        path: PathBuf,
+        map: Mmap,
+        archive: Archive,
+    },
+    /// One file for each entry, mapped when it is first asked for.
+    Blobs(Vec<Blob>),
+}
+
+/// The file of one entry.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    path: PathBuf,
+    map: OnceLock<Mmap>,
+}
+
+impl Blob {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            map: OnceLock::new(),
+        }
+    }
+
+    fn bytes(&self) -> Result<&[u8], Fault> {
+        if let Some(map) = self.map.get() {
+            return Ok(map);
+        }
+        let map = map(&self.path).map_err(|source| {
+            Fault::io(format!("{} cannot be read", self.path.display()), source)
+        })?;
+        Ok(self.map.get_or_init(|| map))
+    }
+}
+
+impl Backing {
+    /// The bytes of the entry with a number, counted in the manifest; they have the entry's length.
+    pub(crate) fn entry(&self, number: usize, entry: &Entry) -> Result<&[u8], Fault> {
+        let bytes = match self {
+            Self::File { map, archive, .. } => archive.entry(map, number),
+            Self::Blobs(blobs) => blobs[number].bytes()?,
+        };
+        if bytes.len() as u64 == entry.size {
+            return Ok(bytes);
+        }
+        Err(Fault::corrupt(format!(
+            "it has {} bytes, and the manifest says {}",
+            bytes.len(),
+            entry.size
+        )))
+    }
+}
+
+/// Maps a file into memory, to be read.
+pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
+    // SAFETY: the map is only read, and the file is not to change while it is mapped. Packages are replaced by
+    // renaming, never written in place, and the crate's documentation asks the same of everyone else.
+    unsafe { Mmap::map(&file) }
+}
