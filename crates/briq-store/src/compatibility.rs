@@ -1,0 +1,97 @@
+//! A version is compatible only when its signature says so.
+
+use briq_spec::Signature;
+use semver::Version;
+
+use crate::error::{StoreError, StoreErrorKind};
+use crate::index::VersionRecord;
+use crate::repository::Repository;
+use crate::store::Store;
+
+/// The versions that a new one must agree with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbours<'a> {
+    /// Callers of this one must be able to call the new one.
+    pub before: Option<&'a Version>,
+    /// Callers of the new one must be able to call this one.
+    pub after: Option<&'a Version>,
+}
+
+impl<'a> Neighbours<'a> {
+    /// The nearest versions on both sides that a caret requirement takes for compatible. Prereleases promise nothing
+    /// and are held to nothing.
+    pub fn of(version: &Version, published: impl IntoIterator<Item = &'a Version>) -> Self {
+        let mut found = Self { before: None, after: None };
+        for other in published.into_iter().filter(|other| same_line(other, version)) {
+            if other < version {
+                found.before = found.before.max(Some(other));
+            } else if other > version {
+                found.after = found.after.filter(|after| *after < other).or(Some(other));
+            }
+        }
+        found
+    }
+}
+
+/// Refuses a version whose signature breaks one of its neighbours in a repository.
+pub(crate) fn check(
+    store: &Store,
+    repository: &Repository,
+    records: &[VersionRecord],
+    (version, own): (&Version, &Signature),
+) -> Result<(), StoreError> {
+    let live = || records.iter().filter(|record| !record.yanked);
+    let neighbours = Neighbours::of(version, live().map(|record| &record.version));
+    let fail = |older: &Version, newer: &Version, what: String| {
+        let what = format!("{newer} would break callers of {older}: {what}");
+        StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(what))
+    };
+    for record in live().filter(|record| [neighbours.before, neighbours.after].contains(&Some(&record.version))) {
+        let theirs = &store.package(&record.digest)?.manifest().signature.clone();
+        let (older, newer) = if record.version < *version { (theirs, own) } else { (own, theirs) };
+        let (first, second) = if record.version < *version { (&record.version, version) } else { (version, &record.version) };
+        newer.compatible_with(older).map_err(|error| fail(first, second, error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Whether a caret requirement on the one admits the other, by their numbers.
+fn same_line(a: &Version, b: &Version) -> bool {
+    let line = |v: &Version| match (v.major, v.minor, v.patch) {
+        (0, 0, patch) => (0, 0, patch),
+        (0, minor, _) => (0, minor, 0),
+        (major, ..) => (major, 0, 0),
+    };
+    a.pre.is_empty() && b.pre.is_empty() && line(a) == line(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Neighbours, Version, same_line};
+
+    fn version(text: &str) -> Version {
+        text.parse().expect("a version")
+    }
+
+    #[test]
+    fn follows_caret_requirements() {
+        let cases = [
+            ("1.0.0", "1.9.3", true),
+            ("1.0.0", "2.0.0", false),
+            ("0.1.0", "0.1.9", true),
+            ("0.1.0", "0.2.0", false),
+            ("0.0.1", "0.0.2", false),
+            ("1.0.0", "1.1.0-rc.1", false),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!(same_line(&version(a), &version(b)), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn finds_the_nearest_on_both_sides() {
+        let published = ["1.5.0", "1.1.0", "1.4.0", "1.0.0", "2.0.0", "1.2.0-rc.1"].map(version);
+        let found = Neighbours::of(&version("1.3.0"), &published);
+        assert_eq!((found.before, found.after), (Some(&published[1]), Some(&published[2])));
+    }
+}

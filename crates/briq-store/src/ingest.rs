@@ -1,0 +1,168 @@
+//! Taking in one blob: streamed, hashed on the way, resumable, and visible only when whole.
+//!
+//! The partial file is named after the digest it is to have, and locked while it grows. So two processes that want
+//! the same blob write it once, and a process that was killed leaves behind what the next one continues.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use briq_spec::Sha256Digest;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::StoreError;
+use crate::layout::{Layout, sync_directory};
+
+const CHUNK: usize = 1 << 20;
+
+/// What [`Session::ingest`](crate::Session::ingest) found.
+#[derive(Debug)]
+pub enum Ingest {
+    /// The blob is there already.
+    Present,
+    /// The blob is wanted, from [`BlobWriter::offset`] on.
+    Wanted(BlobWriter),
+}
+
+/// Writes one blob whose digest and size are known beforehand.
+#[derive(Debug)]
+pub struct BlobWriter {
+    layout: Layout,
+    digest: Sha256Digest,
+    size: u64,
+    path: PathBuf,
+    file: File,
+    hasher: Sha256,
+    offset: u64,
+}
+
+impl BlobWriter {
+    /// Blocks while another process writes the same blob.
+    pub(crate) fn open(layout: &Layout, digest: &Sha256Digest, size: u64) -> Result<Ingest, StoreError> {
+        let path = layout.ingest().join(format!("sha256-{}.partial", digest.to_hex()));
+        loop {
+            if layout.has_blob(digest, size) {
+                return Ok(Ingest::Present);
+            }
+            let file = open_partial(&path).map_err(StoreError::io("open", &path))?;
+            file.lock().map_err(StoreError::io("lock", &path))?;
+            // Whoever held the lock before may have moved the file into place: then this is the finished blob.
+            if !is_still_at(&file, &path) {
+                continue;
+            }
+            let mut writer = Self {
+                layout: layout.clone(),
+                digest: *digest,
+                size,
+                path,
+                file,
+                hasher: Sha256::new(),
+                offset: 0,
+            };
+            writer.resume()?;
+            return Ok(Ingest::Wanted(writer));
+        }
+    }
+
+    /// Hashes what an earlier attempt left.
+    fn resume(&mut self) -> Result<(), StoreError> {
+        let length = self.file.metadata().map_err(StoreError::io("inspect", &self.path))?.len();
+        if length > self.size {
+            return self.restart();
+        }
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let count = self.file.read(&mut buffer).map_err(StoreError::io("read", &self.path))?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.hasher.update(&buffer[..count]);
+            self.offset += count as u64;
+        }
+    }
+
+    /// The digest that the bytes must have.
+    pub fn digest(&self) -> &Sha256Digest {
+        &self.digest
+    }
+
+    /// The number of bytes that are there: writing goes on from here.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The number of bytes the blob will have.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Forgets everything written so far.
+    ///
+    /// # Errors
+    /// The file cannot be truncated.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .map_err(StoreError::io("truncate", &self.path))?;
+        self.hasher = Sha256::new();
+        self.offset = 0;
+        Ok(())
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// They would exceed the announced size (`is_corrupt`), or the disk refuses them.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        if bytes.len() as u64 > self.size - self.offset {
+            return Err(StoreError::corrupt(
+                format!("take in blob {}", self.digest),
+                format!("more than the announced {} bytes came", self.size),
+            ));
+        }
+        self.file.write_all(bytes).map_err(StoreError::io("write", &self.path))?;
+        self.hasher.update(bytes);
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Checks size and digest, and moves the blob into place, durably.
+    ///
+    /// # Errors
+    /// Too few bytes came, or they have another digest (`is_corrupt`; the bytes with the wrong digest are dropped).
+    pub fn finish(self) -> Result<(), StoreError> {
+        if self.offset < self.size {
+            return Err(StoreError::corrupt(
+                format!("take in blob {}", self.digest),
+                format!("only {} of {} bytes came", self.offset, self.size),
+            ));
+        }
+        let found = Sha256Digest::from_bytes(self.hasher.finalize().into());
+        if found != self.digest {
+            fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))?;
+            return Err(StoreError::corrupt(
+                format!("take in blob {}", self.digest),
+                format!("its bytes have the digest {found}"),
+            ));
+        }
+        let target = self.layout.blob(&self.digest);
+        self.file
+            .sync_all()
+            .and_then(|()| fs::rename(&self.path, &target))
+            .map_err(StoreError::io("write", &target))?;
+        sync_directory(&self.layout.blobs())
+    }
+}
+
+fn open_partial(path: &std::path::Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+}
+
+fn is_still_at(file: &File, path: &std::path::Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => open.ino() == named.ino() && open.dev() == named.dev(),
+        _ => false,
+    }
+}

@@ -1,0 +1,252 @@
+//! Adding to a store.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use briq_package::Package;
+use briq_spec::{Sha256Digest, Signature};
+
+use crate::artifact::{Artifact, Description, Source};
+use crate::compatibility;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::index::{self, VersionRecord};
+use crate::ingest::{BlobWriter, Ingest};
+use crate::layout::sha256;
+use crate::locks::{self, Held};
+use crate::oci::{Descriptor, IMAGE_MANIFEST, Index, Manifest};
+use crate::repository::Repository;
+use crate::store::Store;
+
+const CHUNK: usize = 4 << 20;
+
+/// What became of a publication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Where it was published.
+    pub repository: Repository,
+    /// The version as the store now has it.
+    pub record: VersionRecord,
+    /// Whether the very same package was there before.
+    pub already_there: bool,
+}
+
+/// A version that wants to be admitted.
+struct Candidate<'a> {
+    description: &'a Description,
+    signature: &'a Signature,
+    manifest: Sha256Digest,
+}
+
+/// The right to add content: while it is held, nothing is collected.
+#[derive(Debug)]
+pub struct Session {
+    store: Store,
+    _held: Held,
+}
+
+impl Store {
+    /// Begins to add content. Waits for a running collection, which takes moments.
+    ///
+    /// # Errors
+    /// The lock cannot be opened.
+    pub fn session(&self) -> Result<Session, StoreError> {
+        Ok(Session { store: self.clone(), _held: locks::share_contents(&self.layout)? })
+    }
+
+    /// Publishes a package under its own name and version.
+    ///
+    /// The version appears when all its bytes are on the disk, in one step. Publishing the same package again changes
+    /// nothing, except that damaged or missing blobs are replaced.
+    ///
+    /// # Errors
+    /// The version exists with other bytes (`is_conflict`), its signature breaks a compatible version
+    /// (`is_incompatible`), an entry is not what its manifest says (`is_corrupt`), or the disk refuses.
+    pub fn publish(&self, package: &Package) -> Result<Published, StoreError> {
+        let artifact = Artifact::of(package)?;
+        let repository = Repository::local(artifact.description.name.clone());
+        let session = self.session()?;
+        // Looked at before gigabytes are copied, and again under the lock of the index.
+        let candidate = Candidate {
+            description: &artifact.description,
+            signature: &package.manifest().signature,
+            manifest: artifact.digest,
+        };
+        session.admit(&index::read(&self.layout)?, &repository, &candidate)?;
+        for (layer, source) in &artifact.layers {
+            session.ingest_layer(package, layer, source)?;
+        }
+        session.put_blob(&artifact.config)?;
+        session.adopt(&repository, &artifact.manifest)
+    }
+}
+
+impl Session {
+    /// Prepares to take in a blob. Blocks while another process writes the same one.
+    ///
+    /// # Errors
+    /// The partial file cannot be opened, locked or read.
+    pub fn ingest(&self, digest: &Sha256Digest, size: u64) -> Result<Ingest, StoreError> {
+        BlobWriter::open(&self.store.layout, digest, size)
+    }
+
+    /// Takes in a small blob.
+    ///
+    /// # Errors
+    /// The disk refuses it.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Sha256Digest, StoreError> {
+        let digest = sha256(bytes);
+        if let Ingest::Wanted(mut writer) = self.ingest(&digest, bytes.len() as u64)? {
+            writer.restart()?;
+            writer.write(bytes)?;
+            writer.finish()?;
+        }
+        Ok(digest)
+    }
+
+    fn ingest_layer(&self, package: &Package, layer: &Descriptor, source: &Source) -> Result<(), StoreError> {
+        let Ingest::Wanted(mut writer) = self.ingest(&layer.digest, layer.size)? else { return Ok(()) };
+        let bytes = match source {
+            Source::Manifest => package.manifest_bytes(),
+            Source::Entry(path) => package.read(path).map_err(|error| {
+                StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
+            })?,
+        };
+        // What an interrupted publication left is not worth hashing twice: the whole is here.
+        writer.restart()?;
+        bytes.chunks(CHUNK).try_for_each(|chunk| writer.write(chunk))?;
+        writer.finish()
+    }
+
+    /// Records a package whose blobs are all in the store: the last step of a publication or a pull.
+    ///
+    /// # Errors
+    /// As [`Store::publish`]; and the blobs are incomplete or contradict the OCI manifest (`is_corrupt`), or the
+    /// package has another name than the repository ends in.
+    pub fn adopt(&self, repository: &Repository, manifest: &[u8]) -> Result<Published, StoreError> {
+        let layout = &self.store.layout;
+        let description = Description::parse(manifest)?;
+        check_name(repository, &description)?;
+        let package = self.store.described(&description)?;
+        let digest = self.put_blob(manifest)?;
+        let signature = &package.manifest().signature;
+        let candidate = Candidate { description: &description, signature, manifest: digest };
+        let entry = index::version_entry(repository, &description, (digest, manifest.len() as u64), now());
+        index::update(layout, |index| {
+            let there = self.admit(index, repository, &candidate)?;
+            if there.is_none() {
+                index::put(index, entry.clone());
+            }
+            let fresh = || index::record(&entry).transpose().expect("an entry for a version was just made");
+            Ok(Published {
+                repository: repository.clone(),
+                already_there: there.is_some(),
+                record: there.map_or_else(fresh, Ok)?,
+            })
+        })
+    }
+
+    /// Whether a version may come in: its record when it is there already, an error when it must not.
+    fn admit(
+        &self,
+        index: &Index,
+        repository: &Repository,
+        candidate: &Candidate<'_>,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        let version = &candidate.description.version;
+        let records = index::records(index, repository)?;
+        let tag = index::tag_of(version);
+        if let Some(entry) = index::tagged(index, repository, &tag) {
+            if entry.digest == candidate.manifest {
+                return index::record(entry);
+            }
+            return Err(StoreError::new(
+                format!("publish {repository} {version}"),
+                StoreErrorKind::Conflict("the version exists with other bytes".into()),
+            ));
+        }
+        compatibility::check(&self.store, repository, &records, (version, candidate.signature))?;
+        Ok(None)
+    }
+
+    /// Stores any OCI manifest under a tag, or under its digest alone. A Briq package that comes under the tag of its
+    /// own version is published, with all the checks of [`Session::adopt`]; other tags move freely.
+    ///
+    /// # Errors
+    /// Content that the manifest links to is missing (`is_not_found`), or as for [`Session::adopt`].
+    pub fn put_manifest(
+        &self,
+        repository: &Repository,
+        tag: Option<&str>,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Sha256Digest, StoreError> {
+        let manifest = parse(bytes)?;
+        self.check_links(&manifest)?;
+        if let Some(tag) = tag.filter(|tag| self.is_version(repository, &manifest, tag)) {
+            self.check_tag(tag, bytes)?;
+            return Ok(self.adopt(repository, bytes)?.record.manifest);
+        }
+        let digest = self.put_blob(bytes)?;
+        let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
+        descriptor.artifact_type = manifest.kind().map(str::to_owned);
+        let entry = match tag {
+            Some(tag) => index::tag_entry(repository, tag, descriptor),
+            None => index::digest_entry(repository, descriptor),
+        };
+        index::update(&self.store.layout, |index| {
+            index::put(index, entry);
+            Ok(())
+        })?;
+        Ok(digest)
+    }
+
+    /// A tag is a version's own when it comes with a package, or when a package has it already.
+    fn is_version(&self, repository: &Repository, manifest: &Manifest, tag: &str) -> bool {
+        let taken = || self.store.versions(repository).is_ok_and(|all| all.iter().any(|r| index::tag_of(&r.version) == tag));
+        (Description::is_briq(manifest) && index::version_of(tag).is_some()) || taken()
+    }
+
+    fn check_tag(&self, tag: &str, manifest: &[u8]) -> Result<(), StoreError> {
+        let version = Description::parse(manifest)?.version;
+        if index::tag_of(&version) == tag {
+            return Ok(());
+        }
+        let what = format!("the package has version {version}");
+        Err(StoreError::new(format!("tag a package as {tag}"), StoreErrorKind::Refused(what)))
+    }
+
+    fn check_links(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let missing = manifest.links().find(|link| !self.store.layout.has_blob(&link.digest, link.size));
+        missing.map_or(Ok(()), |link| Err(StoreError::not_found(format!("find linked content {}", link.digest), None)))
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Manifest, StoreError> {
+    let doing = "read OCI manifest";
+    let manifest: Manifest =
+        serde_json::from_slice(bytes).map_err(|error| StoreError::new(doing, StoreErrorKind::Json(error)))?;
+    if manifest.schema_version != 2 {
+        return Err(StoreError::corrupt(doing, format!("its schema version is {}, not 2", manifest.schema_version)));
+    }
+    Ok(manifest)
+}
+
+/// A registry may keep packages under a path of its own, `acme/models/digits` for `digits`, but it may not pass
+/// one package off as another.
+fn check_name(repository: &Repository, description: &Description) -> Result<(), StoreError> {
+    let (path, name) = (repository.name.as_str(), description.name.as_str());
+    if path == name || path.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('/')) {
+        return Ok(());
+    }
+    let what = format!("the package is called {name}");
+    Err(StoreError::new(format!("add a package to {repository}"), StoreErrorKind::Refused(what)))
+}
+
+fn now() -> u64 {
+    // A clock before 1970 is a broken clock, not a reason to refuse a publication.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// The media type of a manifest that was sent without one.
+pub fn media_type_of(bytes: &[u8]) -> Result<String, StoreError> {
+    Ok(parse(bytes)?.media_type.unwrap_or_else(|| IMAGE_MANIFEST.into()))
+}

@@ -1,0 +1,199 @@
+//! Opening a store and reading from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use briq_package::Package;
+use briq_spec::{Blake3Digest, PackageName, Selector, Sha256Digest};
+use semver::Version;
+
+use crate::artifact::{Description, MANIFEST_ENTRY, PACKAGE_DIGEST};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::index::{self, VersionRecord};
+use crate::layout::Layout;
+use crate::oci::{Descriptor, MAX_MANIFEST_BYTES};
+use crate::repository::Repository;
+use crate::selection;
+
+/// A local content-addressed store of packages.
+///
+/// Cheap to clone. Any number of threads and processes may use the same directory at once.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) layout: Layout,
+}
+
+impl Store {
+    /// Opens the store in a directory, which becomes an OCI image layout if it is not one yet.
+    ///
+    /// # Errors
+    /// The directory cannot be created or written, or is a layout of a later version.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let layout = Layout::open(root.as_ref())?;
+        if !layout.index().exists() {
+            index::update(&layout, |_| Ok(()))?;
+        }
+        Ok(Self { layout })
+    }
+
+    /// The directory of the store.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// Where a blob lies if it is in the store.
+    pub fn blob_path(&self, digest: &Sha256Digest) -> PathBuf {
+        self.layout.blob(digest)
+    }
+
+    /// Opens a blob; its bytes are not verified. The file stays readable while it is open, even if it is collected.
+    ///
+    /// # Errors
+    /// It is not there (`is_not_found`) or cannot be opened.
+    pub fn open_blob(&self, digest: &Sha256Digest) -> Result<File, StoreError> {
+        let path = self.layout.blob(digest);
+        File::open(&path).map_err(StoreError::io("open blob", &path))
+    }
+
+    /// The bytes of an OCI manifest, verified. Manifests are at most 4 MiB.
+    ///
+    /// # Errors
+    /// It is not there (`is_not_found`), or its bytes have another digest (`is_corrupt`).
+    pub fn manifest(&self, digest: &Sha256Digest) -> Result<Vec<u8>, StoreError> {
+        self.layout.read_blob(digest, MAX_MANIFEST_BYTES)
+    }
+
+    /// The names published to this store, sorted.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn names(&self) -> Result<Vec<PackageName>, StoreError> {
+        let local = self.repositories()?.into_iter().filter(|repository| repository.registry.is_none());
+        Ok(local.map(|repository| repository.name).collect())
+    }
+
+    /// Every repository with content in this store, pulled ones included, sorted.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn repositories(&self) -> Result<Vec<Repository>, StoreError> {
+        let index = index::read(&self.layout)?;
+        let set: BTreeSet<_> = index.manifests.iter().filter_map(index::repository_of).collect();
+        Ok(set.into_iter().collect())
+    }
+
+    /// All versions of a package, lowest first, yanked ones included; empty when there are none.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn versions(&self, of: impl Into<Repository>) -> Result<Vec<VersionRecord>, StoreError> {
+        index::records(&index::read(&self.layout)?, &of.into())
+    }
+
+    /// The version that a selector means: the highest that matches and is not yanked, by Cargo's prerelease rules.
+    ///
+    /// # Errors
+    /// Nothing matches (`is_not_found`; the hint lists what there is), or the index cannot be read.
+    pub fn resolve(&self, of: impl Into<Repository>, selector: &Selector) -> Result<VersionRecord, StoreError> {
+        let repository = of.into();
+        let index = index::read(&self.layout)?;
+        let records = index::records(&index, &repository)?;
+        let found = match selector {
+            Selector::Alias(alias) => index::tagged(&index, &repository, alias.as_ref())
+                .and_then(|entry| records.iter().find(|record| record.manifest == entry.digest)),
+            other => selection::select(&records, other),
+        };
+        found.cloned().ok_or_else(|| {
+            let doing = format!("resolve {repository}{selector}");
+            StoreError::not_found(doing, selection::instead(&records))
+        })
+    }
+
+    /// Opens a package by its identity. Its entries are mapped from their blobs; nothing is copied.
+    ///
+    /// # Errors
+    /// It is not there (`is_not_found`), or what is there is not that package (`is_corrupt`).
+    pub fn package(&self, digest: &Blake3Digest) -> Result<Package, StoreError> {
+        let index = index::read(&self.layout)?;
+        let wanted = digest.to_string();
+        let entry = index.manifests.iter().find(|entry| entry.annotation(PACKAGE_DIGEST) == Some(&wanted));
+        let entry = entry.ok_or_else(|| StoreError::not_found(format!("open package {digest}"), None))?;
+        let description = Description::parse(&self.manifest(&entry.digest)?)?;
+        if description.digest != *digest {
+            return Err(StoreError::corrupt(format!("open package {digest}"), "its OCI manifest is of another package"));
+        }
+        self.described(&description)
+    }
+
+    /// Opens the package that an OCI manifest describes, and checks that they agree.
+    pub(crate) fn described(&self, description: &Description) -> Result<Package, StoreError> {
+        let doing = || format!("open package {}", description.digest);
+        for blob in description.blobs() {
+            if !self.layout.has_blob(&blob.digest, blob.size) {
+                let file = blob.annotation(crate::artifact::FILE_PATH).unwrap_or(MANIFEST_ENTRY);
+                return Err(StoreError::corrupt(doing(), format!("the blob of {file} is missing or cut short")));
+            }
+        }
+        let limit = briq_spec::manifest::MAX_MANIFEST_BYTES as u64;
+        let json = self.layout.read_blob(&description.manifest.digest, limit)?;
+        let package = Package::from_blobs(json, |entry| self.layout.blob(&entry.sha256))
+            .map_err(|error| StoreError::new(doing(), StoreErrorKind::Package(Box::new(error))))?;
+        if package.digest() != description.digest {
+            return Err(StoreError::corrupt(doing(), format!("its manifest has the digest {}", package.digest())));
+        }
+        description.check(package.manifest())?;
+        Ok(package)
+    }
+
+    /// Every alias of a package, with the version that it points to.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn aliases(&self, of: impl Into<Repository>) -> Result<BTreeMap<String, Version>, StoreError> {
+        let repository = of.into();
+        let index = index::read(&self.layout)?;
+        let records = index::records(&index, &repository)?;
+        let aliases = index::entries(&index, &repository)
+            .filter(|entry| entry.annotation(PACKAGE_DIGEST).is_none())
+            .filter_map(|entry| {
+                let record = records.iter().find(|record| record.manifest == entry.digest)?;
+                Some((index::tag(entry, &repository)?.to_owned(), record.version.clone()))
+            });
+        Ok(aliases.collect())
+    }
+
+    /// Every tag of a repository, sorted: versions, aliases, and tags of other artifacts.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn tags(&self, of: impl Into<Repository>) -> Result<Vec<String>, StoreError> {
+        let repository = of.into();
+        let index = index::read(&self.layout)?;
+        let tags: BTreeSet<_> = index::entries(&index, &repository)
+            .filter_map(|entry| index::tag(entry, &repository).map(str::to_owned))
+            .collect();
+        Ok(tags.into_iter().collect())
+    }
+
+    /// The manifest that a tag names.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn tagged(&self, of: impl Into<Repository>, tag: &str) -> Result<Option<Descriptor>, StoreError> {
+        let repository = of.into();
+        Ok(index::tagged(&index::read(&self.layout)?, &repository, tag).cloned())
+    }
+
+    /// The manifests of a repository, tagged or not, each once.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn manifests(&self, of: impl Into<Repository>) -> Result<Vec<Descriptor>, StoreError> {
+        let repository = of.into();
+        let index = index::read(&self.layout)?;
+        let by_digest: BTreeMap<_, _> =
+            index::entries(&index, &repository).map(|entry| (entry.digest, entry.clone())).collect();
+        Ok(by_digest.into_values().collect())
+    }
+}
