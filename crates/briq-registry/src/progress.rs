@@ -1,0 +1,120 @@
+//! How far a transfer is.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far a transfer is, as absolute figures: a blob that starts again takes its bytes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Blobs to transfer in all.
+    pub blobs: u64,
+    /// Bytes to transfer in all.
+    pub bytes: u64,
+    /// Blobs that are where they should be.
+    pub blobs_done: u64,
+    /// Bytes that are where they should be.
+    pub bytes_done: u64,
+}
+
+/// Someone who wants to know how far a transfer is. Called often, from several threads: it must be quick.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(Snapshot) + Send + Sync>>);
+
+impl Progress {
+    /// Tells nobody.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Tells `listener`.
+    pub fn new(listener: impl Fn(Snapshot) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Progress(listener)" } else { "Progress(none)" })
+    }
+}
+
+/// Adds up what the parallel transfers of one operation have done.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    progress: Progress,
+    blobs: u64,
+    bytes: u64,
+    blobs_done: AtomicU64,
+    bytes_done: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn start(progress: &Progress, sizes: impl Iterator<Item = u64>) -> Arc<Self> {
+        let (blobs, bytes) = sizes.fold((0, 0_u64), |(blobs, bytes), size| (blobs + 1, bytes.saturating_add(size)));
+        let meter =
+            Self { progress: progress.clone(), blobs, bytes, blobs_done: AtomicU64::new(0), bytes_done: AtomicU64::new(0) };
+        meter.tell();
+        Arc::new(meter)
+    }
+
+    /// Begins one blob.
+    pub(crate) fn blob(self: &Arc<Self>) -> BlobMeter {
+        BlobMeter { meter: Arc::clone(self), done: AtomicU64::new(0) }
+    }
+
+    fn tell(&self) {
+        if let Some(listener) = &self.progress.0 {
+            listener(Snapshot {
+                blobs: self.blobs,
+                bytes: self.bytes,
+                blobs_done: self.blobs_done.load(Ordering::Relaxed),
+                bytes_done: self.bytes_done.load(Ordering::Relaxed),
+            });
+        }
+    }
+}
+
+/// How far one blob is.
+#[derive(Debug)]
+pub(crate) struct BlobMeter {
+    meter: Arc<Meter>,
+    done: AtomicU64,
+}
+
+impl BlobMeter {
+    /// Sets how many bytes are done, which may be fewer than before.
+    pub(crate) fn at(&self, done: u64) {
+        let before = self.done.swap(done, Ordering::Relaxed);
+        // Wrapping arithmetic makes the difference right in both directions.
+        self.meter.bytes_done.fetch_add(done.wrapping_sub(before), Ordering::Relaxed);
+        self.meter.tell();
+    }
+
+    /// The blob is where it should be.
+    pub(crate) fn finish(&self, size: u64) {
+        self.meter.blobs_done.fetch_add(1, Ordering::Relaxed);
+        self.at(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::{Meter, Progress};
+
+    #[test]
+    fn adds_up_blobs_that_start_again() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let progress = Progress::new(move |now| sink.lock().expect("no panic").push((now.blobs_done, now.bytes_done)));
+        let meter = Meter::start(&progress, [10, 20].into_iter());
+        let (first, second) = (meter.blob(), meter.blob());
+        first.at(6);
+        second.finish(20);
+        first.at(0);
+        first.finish(10);
+        assert_eq!(*seen.lock().expect("no panic"), [(0, 0), (0, 6), (1, 26), (1, 20), (2, 30)]);
+    }
+}
