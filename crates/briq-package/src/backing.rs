@@ -14,11 +14,7 @@ use crate::error::Fault;
 #[derive(Debug)]
 pub(crate) enum Backing {
     /// The package as one file.
-    File {
-        path: PathBuf,
-        map: Mmap,
-        archive: Archive,
-    },
+    File { path: PathBuf, map: Mmap, archive: Archive },
     /// One file for each entry, mapped when it is first asked for.
     Blobs(Vec<Blob>),
 }
@@ -32,19 +28,15 @@ pub(crate) struct Blob {
 
 impl Blob {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            map: OnceLock::new(),
-        }
+        Self { path, map: OnceLock::new() }
     }
 
     fn bytes(&self) -> Result<&[u8], Fault> {
         if let Some(map) = self.map.get() {
             return Ok(map);
         }
-        let map = map(&self.path).map_err(|source| {
-            Fault::io(format!("{} cannot be read", self.path.display()), source)
-        })?;
+        let map =
+            map(&self.path).map_err(|source| Fault::io(format!("{} cannot be read", self.path.display()), source))?;
         Ok(self.map.get_or_init(|| map))
     }
 }
@@ -59,11 +51,7 @@ impl Backing {
         if bytes.len() as u64 == entry.size {
             return Ok(bytes);
         }
-        Err(Fault::corrupt(format!(
-            "it has {} bytes, and the manifest says {}",
-            bytes.len(),
-            entry.size
-        )))
+        Err(Fault::corrupt(format!("it has {} bytes, and the manifest says {}", bytes.len(), entry.size)))
     }
 }
 
@@ -71,10 +59,7 @@ impl Backing {
 pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     // SAFETY: the map is only read, and the file is not to change while it is mapped. Packages are replaced by
     // renaming, never written in place, and the crate's documentation asks the same of everyone else.

@@ -24,10 +24,7 @@ impl Draft {
     /// Begins a package. The entries of the manifest are computed when it is written; those it has are dropped.
     pub fn new(mut manifest: Manifest) -> Self {
         manifest.entries.clear();
-        Self {
-            manifest,
-            contents: BTreeMap::new(),
-        }
+        Self { manifest, contents: BTreeMap::new() }
     }
 
     /// The manifest as it stands, without entries, to record what became known since.
@@ -52,11 +49,7 @@ impl Draft {
     }
 
     fn add(&mut self, path: EntryPath, content: Content<'static>) -> Result<(), PackageError> {
-        let refused = |reason: &str| {
-            Fault::invalid(reason)
-                .in_entry(&path)
-                .during("add to a package")
-        };
+        let refused = |reason: &str| Fault::invalid(reason).in_entry(&path).during("add to a package");
         if path.is_manifest() || path.is_seal() {
             return Err(refused("its path is kept for the package's own use"));
         }
@@ -76,20 +69,12 @@ impl Draft {
     /// When a file cannot be read or changes meanwhile, the manifest would break a rule of its own, or the package
     /// cannot be written.
     pub fn write(&self, target: &Path) -> Result<Written, PackageError> {
-        self.write_fallible(target)
-            .map_err(|fault| fault.during(format!("write package {}", target.display())))
+        self.write_fallible(target).map_err(|fault| fault.during(format!("write package {}", target.display())))
     }
 
     fn write_fallible(&self, target: &Path) -> Result<Written, Fault> {
-        let entries = self
-            .contents
-            .iter()
-            .map(ready)
-            .collect::<Result<Vec<_>, Fault>>()?;
-        let manifest = Manifest {
-            entries: entries.iter().map(declare).collect(),
-            ..self.manifest.clone()
-        };
+        let entries = self.contents.iter().map(ready).collect::<Result<Vec<_>, Fault>>()?;
+        let manifest = Manifest { entries: entries.iter().map(declare).collect(), ..self.manifest.clone() };
         let bytes = manifest.to_canonical_json();
         // What is written must be what can be read: the reader's own checks, limits included.
         Manifest::from_canonical_json(&bytes).map_err(Fault::draft)?;
@@ -103,19 +88,10 @@ fn ready<'b>((path, content): (&EntryPath, &'b Content<'static>)) -> Result<Read
         Content::Bytes(bytes) => Content::Bytes(Cow::Borrowed(bytes)),
         Content::File(file) => Content::File(file.clone()),
     };
-    Ok(Ready {
-        path: path.clone(),
-        checksums,
-        content,
-    })
+    Ok(Ready { path: path.clone(), checksums, content })
 }
 
 fn declare(ready: &Ready<'_>) -> Entry {
     let checksums = ready.checksums;
-    Entry {
-        path: ready.path.clone(),
-        size: checksums.size,
-        blake3: checksums.blake3,
-        sha256: checksums.sha256,
-    }
+    Entry { path: ready.path.clone(), size: checksums.size, blake3: checksums.blake3, sha256: checksums.sha256 }
 }

@@ -31,7 +31,11 @@ pub enum PackageErrorKind {
 
 /// The fault itself, before it is known in what package.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct Fault(Box<Details>);
+
+/// Behind a pointer, so that a `Result` stays small.
+#[derive(Debug)]
+struct Details {
     kind: PackageErrorKind,
     entry: Option<String>,
     offset: Option<u64>,
@@ -41,13 +45,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(kind: PackageErrorKind, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            entry: None,
-            offset: None,
-            reason: reason.into(),
-            source: None,
-        }
+        Self(Box::new(Details { kind, entry: None, offset: None, reason: reason.into(), source: None }))
     }
 
     pub(crate) fn corrupt(reason: impl Into<String>) -> Self {
@@ -64,115 +62,85 @@ impl Fault {
 
     pub(crate) fn io(reason: impl Into<String>, source: io::Error) -> Self {
         let missing = source.kind() == io::ErrorKind::NotFound;
-        let kind = if missing {
-            PackageErrorKind::NotFound
-        } else {
-            PackageErrorKind::Io
-        };
-        Self {
-            source: Some(Box::new(source)),
-            ..Self::new(kind, reason)
-        }
+        let kind = if missing { PackageErrorKind::NotFound } else { PackageErrorKind::Io };
+        Self::new(kind, reason).because(source)
     }
 
     /// A manifest that was read and breaks a rule.
     pub(crate) fn manifest(source: SpecError) -> Self {
-        let kind = if source.is_limit() {
-            PackageErrorKind::Limit
-        } else {
-            PackageErrorKind::Corrupt
-        };
-        Self {
-            source: Some(Box::new(source)),
-            ..Self::new(kind, "its manifest is not valid")
-        }
+        let kind = if source.is_limit() { PackageErrorKind::Limit } else { PackageErrorKind::Corrupt };
+        Self::new(kind, "its manifest is not valid").because(source)
     }
 
     /// A manifest that is to be written and breaks a rule.
     pub(crate) fn draft(source: SpecError) -> Self {
-        Self {
-            source: Some(Box::new(source)),
-            ..Self::invalid("its manifest would not be valid")
-        }
+        Self::invalid("its manifest would not be valid").because(source)
+    }
+
+    fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
     }
 
     pub(crate) fn in_entry(mut self, entry: impl AsRef<str>) -> Self {
-        self.entry = Some(entry.as_ref().to_owned());
+        self.0.entry = Some(entry.as_ref().to_owned());
         self
     }
 
     pub(crate) fn at(mut self, offset: usize) -> Self {
-        self.offset = Some(offset as u64);
+        self.0.offset = Some(offset as u64);
         self
     }
 
     pub(crate) fn during(self, doing: impl Into<String>) -> PackageError {
-        PackageError {
-            doing: doing.into(),
-            fault: self,
-        }
+        PackageError { doing: doing.into(), fault: self }
     }
 }
 
 impl PackageError {
     /// What sort of fault it is.
     pub fn kind(&self) -> PackageErrorKind {
-        self.fault.kind
+        self.fault.0.kind
     }
 
     /// True when the file, or the entry in it, does not exist.
     pub fn is_not_found(&self) -> bool {
-        self.fault.kind == PackageErrorKind::NotFound
+        self.fault.0.kind == PackageErrorKind::NotFound
     }
 
     /// True when the bytes are not those of a package, or not those that were packed.
     pub fn is_corrupt(&self) -> bool {
-        matches!(
-            self.fault.kind,
-            PackageErrorKind::Corrupt | PackageErrorKind::Limit
-        )
+        matches!(self.fault.0.kind, PackageErrorKind::Corrupt | PackageErrorKind::Limit)
     }
 
     /// True when a file could not be read or written: a full disk, missing permission.
     pub fn is_io(&self) -> bool {
-        self.fault.kind == PackageErrorKind::Io
+        self.fault.0.kind == PackageErrorKind::Io
     }
 
     /// The entry with the fault, if it lies in one.
     pub fn entry(&self) -> Option<&str> {
-        self.fault.entry.as_deref()
+        self.fault.0.entry.as_deref()
     }
 
     /// The offset of the fault from the start of the package, if it has one.
     pub fn offset(&self) -> Option<u64> {
-        self.fault.offset
+        self.fault.0.offset
     }
 
     /// What a person may do about it.
     pub fn hint(&self) -> Option<String> {
-        let hint = match self.fault.kind {
-            PackageErrorKind::Corrupt => {
-                "fetch or pack it again; what was changed cannot be told from an attack"
-            }
-            PackageErrorKind::Io if self.is_full_disk() => {
-                "make room on the disk; what was there before is untouched"
-            }
+        let hint = match self.fault.0.kind {
+            PackageErrorKind::Corrupt => "fetch or pack it again; what was changed cannot be told from an attack",
+            PackageErrorKind::Io if self.is_full_disk() => "make room on the disk; what was there before is untouched",
             _ => return None,
         };
         Some(hint.to_owned())
     }
 
     fn is_full_disk(&self) -> bool {
-        let source = self
-            .fault
-            .source
-            .as_ref()
-            .and_then(|source| source.downcast_ref::<io::Error>());
-        let full = [
-            io::ErrorKind::StorageFull,
-            io::ErrorKind::QuotaExceeded,
-            io::ErrorKind::FileTooLarge,
-        ];
+        let source = self.fault.0.source.as_ref().and_then(|source| source.downcast_ref::<io::Error>());
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
         source.is_some_and(|error| full.contains(&error.kind()))
     }
 }
@@ -180,21 +148,18 @@ impl PackageError {
 impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}: ", self.doing)?;
-        match (&self.fault.entry, self.fault.offset) {
+        match (&self.fault.0.entry, self.fault.0.offset) {
             (Some(entry), Some(offset)) => write!(f, "entry {entry:?} at byte {offset}: ")?,
             (Some(entry), None) => write!(f, "entry {entry:?}: ")?,
             (None, Some(offset)) => write!(f, "at byte {offset}: ")?,
             (None, None) => {}
         }
-        f.write_str(&self.fault.reason)
+        f.write_str(&self.fault.0.reason)
     }
 }
 
 impl Error for PackageError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.fault
-            .source
-            .as_ref()
-            .map(|source| &**source as &(dyn Error + 'static))
+        self.fault.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }

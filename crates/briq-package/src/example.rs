@@ -14,10 +14,7 @@ pub fn manifest() -> Manifest {
         description: None,
         license: None,
         authors: Vec::new(),
-        signature: Signature {
-            inputs: vec![tensor("input", 64)],
-            outputs: vec![tensor("output", 10)],
-        },
+        signature: Signature { inputs: vec![tensor("input", 64)], outputs: vec![tensor("output", 10)] },
         model: ModelInfo {
             structure: path("model.onnx"),
             weights: vec![path("weights-00001-of-00001.safetensors")],
@@ -34,9 +31,5 @@ pub fn manifest() -> Manifest {
 }
 
 fn tensor(name: &str, columns: i64) -> TensorSpec {
-    TensorSpec {
-        name: name.to_owned(),
-        datatype: DataType::Fp32,
-        shape: vec![-1, columns],
-    }
+    TensorSpec { name: name.to_owned(), datatype: DataType::Fp32, shape: vec![-1, columns] }
 }

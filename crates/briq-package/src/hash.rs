@@ -34,12 +34,7 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     pub(crate) fn update(&mut self, chunk: &[u8]) {
-        let Self {
-            size,
-            blake3,
-            sha256,
-            crc32,
-        } = self;
+        let Self { size, blake3, sha256, crc32 } = self;
         *size += chunk.len() as u64;
         let mut fast = || {
             blake3.update(chunk);

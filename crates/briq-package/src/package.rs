@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use briq_spec::manifest::Entry;
 use briq_spec::{Blake3Digest, EntryPath, Manifest};
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Opened};
 use crate::backing::{self, Backing, Blob};
 use crate::error::{Fault, PackageError, PackageErrorKind};
 use crate::hash::{self, Checksums};
@@ -56,23 +56,13 @@ impl Package {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_with(path: &Path, options: Options) -> Result<Self, PackageError> {
-        Self::open_fallible(path, options)
-            .map_err(|fault| fault.during(format!("open package {}", path.display())))
+        Self::open_fallible(path, options).map_err(|fault| fault.during(format!("open package {}", path.display())))
     }
 
     fn open_fallible(path: &Path, options: Options) -> Result<Self, Fault> {
         let map = backing::map(path).map_err(|source| Fault::io("it cannot be read", source))?;
-        let archive = Archive::read(&map, options.allow_prefix)?;
-        let (manifest, bytes) = (archive.manifest.clone(), archive.manifest_bytes.clone());
-        Ok(Self::new(
-            manifest,
-            bytes,
-            Backing::File {
-                path: path.to_owned(),
-                map,
-                archive,
-            },
-        ))
+        let Opened { archive, manifest, manifest_bytes } = Archive::read(&map, options.allow_prefix)?;
+        Ok(Self::new(manifest, manifest_bytes, Backing::File { path: path.to_owned(), map, archive }))
     }
 
     /// A package whose entries are files of their own, as in a store: nothing is copied to make it whole.
@@ -81,35 +71,17 @@ impl Package {
     ///
     /// # Errors
     /// When the bytes are not a manifest.
-    pub fn from_blobs(
-        manifest: Vec<u8>,
-        locate: impl Fn(&Entry) -> PathBuf,
-    ) -> Result<Self, PackageError> {
+    pub fn from_blobs(manifest: Vec<u8>, locate: impl Fn(&Entry) -> PathBuf) -> Result<Self, PackageError> {
         let parsed = Manifest::from_canonical_json(&manifest);
-        let parsed =
-            parsed.map_err(|source| Fault::manifest(source).during("open package from a store"))?;
-        let blobs = parsed
-            .entries
-            .iter()
-            .map(|entry| Blob::new(locate(entry)))
-            .collect();
+        let parsed = parsed.map_err(|source| Fault::manifest(source).during("open package from a store"))?;
+        let blobs = parsed.entries.iter().map(|entry| Blob::new(locate(entry))).collect();
         Ok(Self::new(parsed, manifest, Backing::Blobs(blobs)))
     }
 
     fn new(manifest: Manifest, manifest_bytes: Vec<u8>, backing: Backing) -> Self {
         let digest = hash::blake3(&manifest_bytes);
-        let verified = manifest
-            .entries
-            .iter()
-            .map(|_| AtomicBool::new(false))
-            .collect();
-        Self {
-            manifest,
-            manifest_bytes,
-            digest,
-            backing,
-            verified,
-        }
+        let verified = manifest.entries.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { manifest, manifest_bytes, digest, backing, verified }
     }
 
     /// What the package is.
@@ -137,10 +109,7 @@ impl Package {
         let Backing::File { map, archive, .. } = &self.backing else {
             return Vec::new();
         };
-        let own = |(path, bytes): (&EntryPath, &[u8])| Seal {
-            path: path.clone(),
-            bytes: bytes.to_vec(),
-        };
+        let own = |(path, bytes): (&EntryPath, &[u8])| Seal { path: path.clone(), bytes: bytes.to_vec() };
         archive.seals(map).map(own).collect()
     }
 
@@ -151,8 +120,7 @@ impl Package {
     /// # Errors
     /// When there is no such entry, or its bytes are not those that were packed.
     pub fn read(&self, path: &EntryPath) -> Result<&[u8], PackageError> {
-        self.read_fallible(path)
-            .map_err(|fault| self.explain("read", fault.in_entry(path)))
+        self.read_fallible(path).map_err(|fault| self.explain("read", fault.in_entry(path)))
     }
 
     pub(crate) fn read_fallible(&self, path: &EntryPath) -> Result<&[u8], Fault> {
@@ -177,9 +145,7 @@ impl Package {
     /// # Errors
     /// When there is no such entry, or it has another length than the manifest says.
     pub fn map_unverified(&self, path: &EntryPath) -> Result<&[u8], PackageError> {
-        let bytes = self
-            .number(path)
-            .and_then(|number| self.backing.entry(number, &self.manifest.entries[number]));
+        let bytes = self.number(path).and_then(|number| self.backing.entry(number, &self.manifest.entries[number]));
         bytes.map_err(|fault| self.explain("map", fault.in_entry(path)))
     }
 
@@ -189,8 +155,7 @@ impl Package {
     /// As for [`read`](Self::read), and when it is not UTF-8.
     pub fn text(&self, path: &EntryPath) -> Result<&str, PackageError> {
         let not_text = |_| Fault::corrupt("it is not UTF-8 text").in_entry(path);
-        std::str::from_utf8(self.read(path)?)
-            .map_err(|source| self.explain("read", not_text(source)))
+        std::str::from_utf8(self.read(path)?).map_err(|source| self.explain("read", not_text(source)))
     }
 
     /// The ONNX graph.
@@ -209,22 +174,17 @@ impl Package {
     /// # Errors
     /// The first fault, with entry and offset.
     pub fn verify(&self) -> Result<Verified, PackageError> {
-        self.verify_fallible()
-            .map_err(|fault| self.explain("verify", fault))
+        self.verify_fallible().map_err(|fault| self.explain("verify", fault))
     }
 
     fn verify_fallible(&self) -> Result<Verified, Fault> {
         self.verify_structure()?;
         let mut bytes = 0;
         for (number, entry) in self.manifest.entries.iter().enumerate() {
-            self.verify_entry(number, entry)
-                .map_err(|fault| fault.in_entry(&entry.path))?;
+            self.verify_entry(number, entry).map_err(|fault| fault.in_entry(&entry.path))?;
             bytes += entry.size;
         }
-        Ok(Verified {
-            entries: self.manifest.entries.len(),
-            bytes,
-        })
+        Ok(Verified { entries: self.manifest.entries.len(), bytes })
     }
 
     /// Reads the file anew: it may have changed since it was opened.
@@ -232,8 +192,8 @@ impl Package {
         let Backing::File { map, .. } = &self.backing else {
             return Ok(());
         };
-        let archive = Archive::read(map, true)?;
-        if archive.manifest_bytes != self.manifest_bytes {
+        let Opened { archive, manifest_bytes, .. } = Archive::read(map, true)?;
+        if manifest_bytes != self.manifest_bytes {
             return Err(Fault::corrupt("its manifest changed since it was opened"));
         }
         archive.check_seals(map)
@@ -269,50 +229,23 @@ impl Package {
     /// # Errors
     /// As for [`assemble`](Self::assemble), and when a seal does not lie under `signatures/` or is there twice.
     pub fn assemble_sealed(&self, target: &Path, seals: &[Seal]) -> Result<Written, PackageError> {
-        let written = self
-            .ready()
-            .and_then(|entries| write::write(target, &self.manifest_bytes, entries, seals));
+        let written = self.ready().and_then(|entries| write::write(target, &self.manifest_bytes, entries, seals));
         written.map_err(|fault| fault.during(format!("write package {}", target.display())))
     }
 
     /// The entries with the checksums that the manifest demands and the one that only a Zip has.
     fn ready(&self) -> Result<Vec<Ready<'_>>, Fault> {
         let ready = |(number, entry): (usize, &Entry)| {
-            let bytes = self
-                .backing
-                .entry(number, entry)
-                .map_err(|fault| fault.in_entry(&entry.path))?;
-            let Entry {
-                path,
-                size,
-                blake3,
-                sha256,
-            } = entry.clone();
-            let checksums = Checksums {
-                size,
-                blake3,
-                sha256,
-                crc32: crc32fast::hash(bytes),
-            };
-            Ok(Ready {
-                path,
-                checksums,
-                content: Content::Bytes(bytes.into()),
-            })
+            let bytes = self.backing.entry(number, entry).map_err(|fault| fault.in_entry(&entry.path))?;
+            let Entry { path, size, blake3, sha256 } = entry.clone();
+            let checksums = Checksums { size, blake3, sha256, crc32: crc32fast::hash(bytes) };
+            Ok(Ready { path, checksums, content: Content::Bytes(bytes.into()) })
         };
-        self.manifest
-            .entries
-            .iter()
-            .enumerate()
-            .map(ready)
-            .collect()
+        self.manifest.entries.iter().enumerate().map(ready).collect()
     }
 
     fn number(&self, path: &EntryPath) -> Result<usize, Fault> {
-        let found = self
-            .manifest
-            .entries
-            .binary_search_by(|entry| entry.path.cmp(path));
+        let found = self.manifest.entries.binary_search_by(|entry| entry.path.cmp(path));
         found.map_err(|_| Fault::new(PackageErrorKind::NotFound, "the package has no such entry"))
     }
 
@@ -320,9 +253,7 @@ impl Package {
     pub(crate) fn explain(&self, verb: &str, fault: Fault) -> PackageError {
         let Manifest { name, version, .. } = &self.manifest;
         match &self.backing {
-            Backing::File { path, .. } => {
-                fault.during(format!("{verb} package {}", path.display()))
-            }
+            Backing::File { path, .. } => fault.during(format!("{verb} package {}", path.display())),
             Backing::Blobs(_) => fault.during(format!("{verb} package {name} {version}")),
         }
     }

@@ -12,28 +12,18 @@ use crate::error::Fault;
 ///
 /// Whatever fails, the target is what it was before, and nothing is left beside it. A process that is killed leaves at
 /// most a file that begins with `.briq-`.
-pub(crate) fn replace<T>(
-    target: &Path,
-    fill: impl FnOnce(&mut File) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+pub(crate) fn replace<T>(target: &Path, fill: impl FnOnce(&mut File) -> Result<T, Fault>) -> Result<T, Fault> {
     let folder = folder_of(target);
-    let mut file =
-        temporary(folder).map_err(|source| Fault::io("no file can be made beside it", source))?;
+    let mut file = temporary(folder).map_err(|source| Fault::io("no file can be made beside it", source))?;
     let filled = fill(file.as_file_mut())?;
-    file.as_file()
-        .sync_all()
-        .map_err(|source| Fault::io("it does not reach the disk", source))?;
-    file.persist(target)
-        .map_err(|error| Fault::io("it cannot be put in place", error.error))?;
+    file.as_file().sync_all().map_err(|source| Fault::io("it does not reach the disk", source))?;
+    file.persist(target).map_err(|error| Fault::io("it cannot be put in place", error.error))?;
     sync(folder).map_err(|source| Fault::io("its folder does not reach the disk", source))?;
     Ok(filled)
 }
 
 /// Fills a folder beside its target and moves it there once it is on the disk. The target must be absent or empty.
-pub(crate) fn create_folder(
-    target: &Path,
-    fill: impl FnOnce(&Path) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+pub(crate) fn create_folder(target: &Path, fill: impl FnOnce(&Path) -> Result<(), Fault>) -> Result<(), Fault> {
     let folder = folder_of(target);
     fs::create_dir_all(folder).map_err(|source| Fault::io("its parent cannot be made", source))?;
     check_vacant(target)?;
@@ -41,8 +31,7 @@ pub(crate) fn create_folder(
     let parent = parent.map_err(|source| Fault::io("no folder can be made beside it", source))?;
     // The temporary folder is its owner's alone; the one inside has the permissions that any new folder has.
     let filled = parent.path().join("filled");
-    fs::create_dir(&filled)
-        .map_err(|source| Fault::io("no folder can be made beside it", source))?;
+    fs::create_dir(&filled).map_err(|source| Fault::io("no folder can be made beside it", source))?;
     fill(&filled)?;
     fs::rename(&filled, target).map_err(|source| Fault::io("it cannot be put in place", source))?;
     sync(folder).map_err(|source| Fault::io("its folder does not reach the disk", source))

@@ -29,9 +29,7 @@ impl Package {
             let bytes = self.read_fallible(&entry.path)?;
             put(folder, entry.path.as_str(), bytes)?;
         }
-        self.seals()
-            .iter()
-            .try_for_each(|seal| put(folder, seal.path.as_str(), &seal.bytes))
+        self.seals().iter().try_for_each(|seal| put(folder, seal.path.as_str(), &seal.bytes))
     }
 }
 
@@ -43,7 +41,5 @@ fn put(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), Fault> {
         fs::create_dir_all(parent).map_err(unwritable)?;
     }
     let mut file = File::create_new(target).map_err(unwritable)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(unwritable)
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unwritable)
 }

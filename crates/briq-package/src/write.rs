@@ -49,10 +49,7 @@ pub(crate) enum Content<'b> {
 
 impl Content<'_> {
     /// Hands the bytes out in chunks, so that no entry need fit in memory.
-    pub(crate) fn stream(
-        &self,
-        take: &mut dyn FnMut(&[u8]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    pub(crate) fn stream(&self, take: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
         match self {
             Self::Bytes(bytes) => bytes.chunks(CHUNK).try_for_each(take),
             Self::File(path) => stream_file(path, take),
@@ -91,61 +88,30 @@ pub(crate) struct Ready<'b> {
 
 impl<'b> Ready<'b> {
     fn of_bytes(path: EntryPath, bytes: &'b [u8]) -> Self {
-        Self {
-            path,
-            checksums: Checksums::of(bytes),
-            content: Content::Bytes(Cow::Borrowed(bytes)),
-        }
+        Self { path, checksums: Checksums::of(bytes), content: Content::Bytes(Cow::Borrowed(bytes)) }
     }
 
     fn item(&self) -> Item {
-        Item {
-            path: self.path.clone(),
-            size: self.checksums.size,
-            crc32: self.checksums.crc32,
-        }
+        Item { path: self.path.clone(), size: self.checksums.size, crc32: self.checksums.crc32 }
     }
 }
 
 /// Writes manifest, entries – in the manifest's order – and seals.
-pub(crate) fn write(
-    target: &Path,
-    manifest: &[u8],
-    entries: Vec<Ready<'_>>,
-    seals: &[Seal],
-) -> Result<Written, Fault> {
-    let manifest = Ready::of_bytes(
-        MANIFEST_ENTRY
-            .parse()
-            .expect("the name of the manifest is a legal path"),
-        manifest,
-    );
+pub(crate) fn write(target: &Path, manifest: &[u8], entries: Vec<Ready<'_>>, seals: &[Seal]) -> Result<Written, Fault> {
+    let manifest = Ready::of_bytes(MANIFEST_ENTRY.parse().expect("the name of the manifest is a legal path"), manifest);
     let digest = manifest.checksums.blake3;
-    let seals = check_seals(seals)?
-        .into_iter()
-        .map(|seal| Ready::of_bytes(seal.path.clone(), &seal.bytes));
-    let all: Vec<Ready<'_>> = std::iter::once(manifest)
-        .chain(entries)
-        .chain(seals)
-        .collect();
+    let seals = check_seals(seals)?.into_iter().map(|seal| Ready::of_bytes(seal.path.clone(), &seal.bytes));
+    let all: Vec<Ready<'_>> = std::iter::once(manifest).chain(entries).chain(seals).collect();
     let layout = Layout::new(all.iter().map(Ready::item).collect());
     let layout = layout.ok_or_else(|| Fault::invalid("its entries are longer than any file"))?;
     let (sha256, size) = target::replace(target, |file| fill(file, &layout, &all))?;
-    Ok(Written {
-        digest,
-        sha256,
-        size,
-        path: target.to_owned(),
-    })
+    Ok(Written { digest, sha256, size, path: target.to_owned() })
 }
 
 /// The seals in order, each with a path of its own.
 fn check_seals(seals: &[Seal]) -> Result<Vec<&Seal>, Fault> {
     if seals.len() > MAX_SEALS {
-        return Err(Fault::limit(format!(
-            "it would have {} seals, and at most {MAX_SEALS} are read",
-            seals.len()
-        )));
+        return Err(Fault::limit(format!("it would have {} seals, and at most {MAX_SEALS} are read", seals.len())));
     }
     let mut sorted: Vec<&Seal> = seals.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
@@ -153,28 +119,19 @@ fn check_seals(seals: &[Seal]) -> Result<Vec<&Seal>, Fault> {
         return Err(Fault::invalid("it is there twice").in_entry(&pair[0].path));
     }
     match sorted.iter().find(|seal| !seal.path.is_seal()) {
-        Some(seal) => {
-            Err(Fault::invalid("it is no seal: seals lie under signatures/").in_entry(&seal.path))
-        }
+        Some(seal) => Err(Fault::invalid("it is no seal: seals lie under signatures/").in_entry(&seal.path)),
         None => Ok(sorted),
     }
 }
 
 fn fill(file: &mut File, layout: &Layout, all: &[Ready<'_>]) -> Result<(Sha256Digest, u64), Fault> {
-    let mut sink = Sink {
-        file,
-        sha256: Sha256::new(),
-        size: 0,
-    };
+    let mut sink = Sink { file, sha256: Sha256::new(), size: 0 };
     for (index, ready) in all.iter().enumerate() {
         sink.put(&layout.header(index))?;
         copy(ready, &mut sink).map_err(|fault| fault.in_entry(&ready.path))?;
     }
     sink.put(&layout.tail())?;
-    Ok((
-        Sha256Digest::from_bytes(sink.sha256.finalize().into()),
-        sink.size,
-    ))
+    Ok((Sha256Digest::from_bytes(sink.sha256.finalize().into()), sink.size))
 }
 
 /// Copies an entry, and fails when it is no longer what it was when its checksums were taken.
@@ -199,9 +156,7 @@ struct Sink<'f> {
 
 impl Sink<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file
-            .write_all(bytes)
-            .map_err(|source| Fault::io("it cannot be written", source))?;
+        self.file.write_all(bytes).map_err(|source| Fault::io("it cannot be written", source))?;
         self.sha256.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())

@@ -27,7 +27,7 @@ macro_rules! digest {
             }
 
             /// The 64 hexadecimal digits, without the algorithm.
-            pub fn to_hex(&self) -> String {
+            pub fn to_hex(self) -> String {
                 self.0.iter().map(|byte| format!("{byte:02x}")).collect()
             }
         }
@@ -50,9 +50,7 @@ macro_rules! digest {
 
             fn from_str(text: &str) -> Result<Self, SpecError> {
                 let error = |reason: &str| SpecError::syntax($what, text, reason);
-                let hex = text
-                    .strip_prefix($prefix)
-                    .ok_or_else(|| error(concat!("it must begin with ", $prefix)))?;
+                let hex = text.strip_prefix($prefix).ok_or_else(|| error(concat!("it must begin with ", $prefix)))?;
                 parse_hex(hex).map(Self).map_err(error)
             }
         }

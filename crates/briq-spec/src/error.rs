@@ -7,7 +7,11 @@ use std::fmt;
 ///
 /// The message names the kind of thing and the reason; what a person may do about it is [`SpecError::hint`].
 #[derive(Debug)]
-pub struct SpecError {
+pub struct SpecError(Box<Inner>);
+
+/// Behind a pointer, so that a `Result` stays small.
+#[derive(Debug)]
+struct Inner {
     what: &'static str,
     text: String,
     reason: String,
@@ -36,21 +40,9 @@ pub enum SpecErrorKind {
 const SHOWN: usize = 120;
 
 impl SpecError {
-    pub(crate) fn new(
-        kind: SpecErrorKind,
-        what: &'static str,
-        text: &str,
-        reason: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(kind: SpecErrorKind, what: &'static str, text: &str, reason: impl Into<String>) -> Self {
         let text = text.chars().take(SHOWN).collect();
-        Self {
-            what,
-            text,
-            reason: reason.into(),
-            kind,
-            hint: None,
-            source: None,
-        }
+        Self(Box::new(Inner { what, text, reason: reason.into(), kind, hint: None, source: None }))
     }
 
     pub(crate) fn syntax(what: &'static str, text: &str, reason: impl Into<String>) -> Self {
@@ -62,50 +54,48 @@ impl SpecError {
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.0.source = Some(Box::new(source));
         self
     }
 
     /// What sort of rule was broken.
     pub fn kind(&self) -> SpecErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// True when the text was written by a newer Briq.
     pub fn is_unsupported(&self) -> bool {
-        self.kind == SpecErrorKind::Unsupported
+        self.0.kind == SpecErrorKind::Unsupported
     }
 
     /// True when a named limit is exceeded.
     pub fn is_limit(&self) -> bool {
-        self.kind == SpecErrorKind::Limit
+        self.0.kind == SpecErrorKind::Limit
     }
 
     /// What a person may do about it.
     pub fn hint(&self) -> Option<String> {
-        self.hint.clone()
+        self.0.hint.clone()
     }
 }
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid {}", self.what)?;
-        if !self.text.is_empty() {
-            write!(f, " {:?}", self.text)?;
+        write!(f, "invalid {}", self.0.what)?;
+        if !self.0.text.is_empty() {
+            write!(f, " {:?}", self.0.text)?;
         }
-        write!(f, ": {}", self.reason)
+        write!(f, ": {}", self.0.reason)
     }
 }
 
 impl Error for SpecError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_ref()
-            .map(|source| &**source as &(dyn Error + 'static))
+        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }

@@ -45,20 +45,13 @@ pub struct LockedPackage {
 
 impl Default for Lock {
     fn default() -> Self {
-        Self {
-            version: LOCK_VERSION,
-            packages: Vec::new(),
-        }
+        Self { version: LOCK_VERSION, packages: Vec::new() }
     }
 }
 
 impl LockedPackage {
     fn key(&self) -> (&PackageName, Option<&str>, String) {
-        (
-            &self.name,
-            self.registry.as_deref(),
-            self.requirement.to_string(),
-        )
+        (&self.name, self.registry.as_deref(), self.requirement.to_string())
     }
 }
 
@@ -73,15 +66,8 @@ impl Lock {
         let mut lock: Self = toml::from_str(text).map_err(not_a_lock)?;
         lock.packages.iter().try_for_each(check_package)?;
         lock.packages.sort_by(|a, b| a.key().cmp(&b.key()));
-        match lock
-            .packages
-            .windows(2)
-            .find(|pair| pair[0].key() == pair[1].key())
-        {
-            Some(pair) => Err(invalid(format!(
-                "it resolves {}@{} twice",
-                pair[0].name, pair[0].requirement
-            ))),
+        match lock.packages.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
+            Some(pair) => Err(invalid(format!("it resolves {}@{} twice", pair[0].name, pair[0].requirement))),
             None => Ok(lock),
         }
     }
@@ -95,12 +81,7 @@ impl Lock {
     }
 
     /// What a requirement was resolved to.
-    pub fn find(
-        &self,
-        registry: Option<&str>,
-        name: &PackageName,
-        requirement: &VersionReq,
-    ) -> Option<&LockedPackage> {
+    pub fn find(&self, registry: Option<&str>, name: &PackageName, requirement: &VersionReq) -> Option<&LockedPackage> {
         let wanted = (name, registry, requirement.to_string());
         self.packages.iter().find(|package| package.key() == wanted)
     }
@@ -122,26 +103,17 @@ fn check_version(text: &str) -> Result<(), SpecError> {
     if version == LOCK_VERSION {
         return Ok(());
     }
-    let reason =
-        format!("it is of version {version}, and this program reads version {LOCK_VERSION}");
-    Err(SpecError::new(SpecErrorKind::Unsupported, WHAT, "", reason)
-        .with_hint("use a newer version of briq"))
+    let reason = format!("it is of version {version}, and this program reads version {LOCK_VERSION}");
+    Err(SpecError::new(SpecErrorKind::Unsupported, WHAT, "", reason).with_hint("use a newer version of briq"))
 }
 
 fn check_package(package: &LockedPackage) -> Result<(), SpecError> {
     if package.requirement.matches(&package.version) {
         return Ok(());
     }
-    let LockedPackage {
-        name,
-        version,
-        requirement,
-        ..
-    } = package;
-    Err(invalid(format!(
-        "it pins {name} to {version}, which does not meet {requirement}"
-    ))
-    .with_hint("remove the entry and resolve again"))
+    let LockedPackage { name, version, requirement, .. } = package;
+    Err(invalid(format!("it pins {name} to {version}, which does not meet {requirement}"))
+        .with_hint("remove the entry and resolve again"))
 }
 
 fn not_a_lock(source: toml::de::Error) -> SpecError {

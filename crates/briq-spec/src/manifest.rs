@@ -155,8 +155,7 @@ pub struct Entry {
 impl Manifest {
     /// The bytes of `briq.json`.
     pub fn to_canonical_json(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .expect("a manifest has string keys and no failing serializer");
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest has string keys and no failing serializer");
         bytes.push(b'\n');
         bytes
     }
@@ -168,31 +167,20 @@ impl Manifest {
     /// [`Manifest::validate`].
     pub fn from_canonical_json(bytes: &[u8]) -> Result<Self, SpecError> {
         if bytes.len() > MAX_MANIFEST_BYTES {
-            return Err(limit(format!(
-                "it has {} bytes, and at most {MAX_MANIFEST_BYTES} are read",
-                bytes.len()
-            )));
+            return Err(limit(format!("it has {} bytes, and at most {MAX_MANIFEST_BYTES} are read", bytes.len())));
         }
         check_format(bytes)?;
         let manifest: Self = serde_json::from_slice(bytes).map_err(not_a_manifest)?;
         manifest.validate()?;
         if manifest.to_canonical_json() != bytes {
-            return Err(SpecError::new(
-                SpecErrorKind::NotCanonical,
-                WHAT,
-                "",
-                "it is not in its canonical form",
-            ));
+            return Err(SpecError::new(SpecErrorKind::NotCanonical, WHAT, "", "it is not in its canonical form"));
         }
         Ok(manifest)
     }
 
     /// The entry at a path.
     pub fn entry(&self, path: &EntryPath) -> Option<&Entry> {
-        let at = self
-            .entries
-            .binary_search_by(|entry| entry.path.cmp(path))
-            .ok()?;
+        let at = self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok()?;
         self.entries.get(at)
     }
 }
@@ -208,8 +196,7 @@ fn check_format(bytes: &[u8]) -> Result<(), SpecError> {
         return Ok(());
     }
     let reason = format!("it is of format {format}, and this program reads format {FORMAT}");
-    Err(SpecError::new(SpecErrorKind::Unsupported, WHAT, "", reason)
-        .with_hint("use a newer version of briq"))
+    Err(SpecError::new(SpecErrorKind::Unsupported, WHAT, "", reason).with_hint("use a newer version of briq"))
 }
 
 fn not_a_manifest(source: serde_json::Error) -> SpecError {

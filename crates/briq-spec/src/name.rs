@@ -86,9 +86,7 @@ fn check_component(component: &str) -> Result<(), &'static str> {
     if !is_alphanumeric(*first) || !is_alphanumeric(*last) {
         return Err("each component must begin and end with a lower-case letter or a digit");
     }
-    component
-        .split(|c: char| c.is_ascii() && is_alphanumeric(c as u8))
-        .try_for_each(check_separator)
+    component.split(|c: char| c.is_ascii() && is_alphanumeric(c as u8)).try_for_each(check_separator)
 }
 
 fn is_alphanumeric(byte: u8) -> bool {
@@ -99,9 +97,7 @@ fn check_separator(separator: &str) -> Result<(), &'static str> {
     match separator {
         "" | "." | "_" | "__" => Ok(()),
         dashes if dashes.bytes().all(|byte| byte == b'-') => Ok(()),
-        other if other.bytes().all(|byte| b"._-".contains(&byte)) => {
-            Err("its separators are `.`, `_`, `__` or dashes")
-        }
+        other if other.bytes().all(|byte| b"._-".contains(&byte)) => Err("its separators are `.`, `_`, `__` or dashes"),
         _ => Err("only lower-case letters, digits, `.`, `_`, `-` and `/` may stand in it"),
     }
 }
@@ -138,21 +134,14 @@ impl FromStr for Alias {
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let error = |reason: &str| SpecError::syntax("alias", text, reason);
         if semver::VersionReq::parse(text).is_ok() {
-            return Err(
-                error("it reads as a version").with_hint(format!("write `@{text}` for a version"))
-            );
+            return Err(error("it reads as a version").with_hint(format!("write `@{text}` for a version")));
         }
         check_tag(text).map_err(error)?;
         Ok(Self(text.to_owned()))
     }
 }
 
-written_as_string!(
-    Alias,
-    "Alias",
-    "A movable name for one version.",
-    "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$"
-);
+written_as_string!(Alias, "Alias", "A movable name for one version.", "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$");
 
 fn check_tag(text: &str) -> Result<(), &'static str> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

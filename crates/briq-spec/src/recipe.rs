@@ -8,6 +8,7 @@ mod error;
 mod layer;
 mod position;
 mod rules;
+mod suggest;
 mod train;
 mod walk;
 
@@ -20,12 +21,11 @@ use serde::{Deserialize, Serialize};
 pub use self::data::{DataSection, LabelColumn, Normalize, NormalizePer, SplitSection, Task};
 pub use self::error::{RecipeError, RecipeErrorKind};
 pub use self::layer::{
-    ActivationFunction, ActivationLayer, BatchNorm, Conv2d, Dense, Dropout, Empty, Extent2d, Layer,
-    LayerNorm, Padding, Pool2d, Reshape,
+    ActivationFunction, ActivationLayer, BatchNorm, Conv2d, Dense, Dropout, Empty, Extent2d, Layer, LayerNorm, Padding,
+    Pool2d, Reshape,
 };
 pub use self::train::{
-    Adam, Cosine, EarlyStopping, Loss, Metric, Monitor, Optimizer, Schedule, Sgd, Step,
-    TrainSection,
+    Adam, Cosine, EarlyStopping, Loss, Metric, Monitor, Optimizer, Schedule, Sgd, Step, TrainSection,
 };
 use crate::manifest::Tolerance;
 use crate::name::PackageName;
@@ -85,16 +85,8 @@ pub struct GoldenSection {
 impl Default for GoldenSection {
     fn default() -> Self {
         let tolerance = |absolute, relative| Tolerance { absolute, relative };
-        let tolerances = [
-            ("cpu", tolerance(1e-4, 1e-3)),
-            ("gpu", tolerance(1e-3, 1e-2)),
-        ];
-        Self {
-            examples: 16,
-            tolerances: tolerances
-                .map(|(class, value)| (class.to_owned(), value))
-                .into(),
-        }
+        let tolerances = [("cpu", tolerance(1e-4, 1e-3)), ("gpu", tolerance(1e-3, 1e-2))];
+        Self { examples: 16, tolerances: tolerances.map(|(class, value)| (class.to_owned(), value)).into() }
     }
 }
 
@@ -105,12 +97,13 @@ impl Recipe {
     /// The first mistake in the text, with its line, column and key path; see [`RecipeError`].
     pub fn parse(text: &str) -> Result<Self, RecipeError> {
         if text.len() > MAX_RECIPE_BYTES {
-            return Err(RecipeError::too_large(text.len()));
+            let reason = format!("it has {} bytes, and at most {MAX_RECIPE_BYTES} are read", text.len());
+            return Err(RecipeError::new(RecipeErrorKind::TooLarge, (1, 1), String::new(), reason));
         }
         let tree = position::Tree::parse(text)?;
         walk::check(&tree)?;
         let recipe: Self = toml::from_str(text).map_err(|error| tree.serde_error(&error))?;
-        recipe.check().map_err(|broken| tree.error_at(broken))?;
+        recipe.check().map_err(|broken| tree.broken(broken))?;
         Ok(recipe)
     }
 

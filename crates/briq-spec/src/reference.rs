@@ -86,16 +86,8 @@ impl fmt::Display for Reference {
                 let mark = if is_file(&text) { "" } else { "./" };
                 write!(f, "{mark}{text}")
             }
-            Self::Package {
-                registry: Some(host),
-                name,
-                selector,
-            } => write!(f, "{host}/{name}{selector}"),
-            Self::Package {
-                registry: None,
-                name,
-                selector,
-            } => write!(f, "{name}{selector}"),
+            Self::Package { registry: Some(host), name, selector } => write!(f, "{host}/{name}{selector}"),
+            Self::Package { registry: None, name, selector } => write!(f, "{name}{selector}"),
         }
     }
 }
@@ -113,26 +105,14 @@ impl FromStr for Reference {
         let (registry, rest) = split_host(text)?;
         let (name, selector) = split_selector(rest).map_err(|error| within(text, error))?;
         let name = name.parse().map_err(|error| within(text, error))?;
-        Ok(Self::Package {
-            registry: registry.map(str::to_owned),
-            name,
-            selector,
-        })
+        Ok(Self::Package { registry: registry.map(str::to_owned), name, selector })
     }
 }
 
-written_as_string!(
-    Reference,
-    "Reference",
-    "A package: NAME@REQUIREMENT, NAME:ALIAS, NAME@blake3:HEX or a file.",
-    "."
-);
+written_as_string!(Reference, "Reference", "A package: NAME@REQUIREMENT, NAME:ALIAS, NAME@blake3:HEX or a file.", ".");
 
 fn is_file(text: &str) -> bool {
-    text.ends_with(".briq")
-        || ["/", "./", "../"]
-            .iter()
-            .any(|start| text.starts_with(start))
+    text.ends_with(".briq") || ["/", "./", "../"].iter().any(|start| text.starts_with(start))
 }
 
 /// The host, when the first component is one, and what follows it.
@@ -155,9 +135,7 @@ fn is_host(component: &str) -> bool {
 fn check_host(host: &str) -> Result<(), &'static str> {
     let (domain, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => return check_ipv6(address, port),
-        None => host
-            .split_once(':')
-            .map_or((host, None), |(domain, port)| (domain, Some(port))),
+        None => host.split_once(':').map_or((host, None), |(domain, port)| (domain, Some(port))),
     };
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     if domain.is_empty() || !domain.bytes().all(legal) {
@@ -167,9 +145,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
 }
 
 fn check_ipv6(address: &str, port: &str) -> Result<(), &'static str> {
-    address
-        .parse::<std::net::Ipv6Addr>()
-        .map_err(|_| "its registry is not an address")?;
+    address.parse::<std::net::Ipv6Addr>().map_err(|_| "its registry is not an address")?;
     match port.strip_prefix(':') {
         Some(port) => check_port(port),
         None if port.is_empty() => Ok(()),
@@ -178,9 +154,7 @@ fn check_ipv6(address: &str, port: &str) -> Result<(), &'static str> {
 }
 
 fn check_port(port: &str) -> Result<(), &'static str> {
-    port.parse::<u16>()
-        .map(drop)
-        .map_err(|_| "the port of its registry is not a number from 0 to 65535")
+    port.parse::<u16>().map(drop).map_err(|_| "the port of its registry is not a number from 0 to 65535")
 }
 
 fn split_selector(rest: &str) -> Result<(&str, Selector), SpecError> {

@@ -29,9 +29,7 @@ pub struct TensorSpec {
 }
 
 /// The type of a tensor's elements, under the names of the Open Inference Protocol v2.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the variants are the protocol's own names")]
 pub enum DataType {
@@ -98,11 +96,7 @@ impl fmt::Display for TensorSpec {
 }
 
 fn dimension(dim: i64) -> String {
-    if dim < 0 {
-        "?".to_owned()
-    } else {
-        dim.to_string()
-    }
+    if dim < 0 { "?".to_owned() } else { dim.to_string() }
 }
 
 impl Signature {
@@ -115,21 +109,15 @@ impl Signature {
     /// The first difference that would break such a caller.
     pub fn compatible_with(&self, older: &Self) -> Result<(), Incompatibility> {
         for before in &older.inputs {
-            let now = find(&self.inputs, before)
-                .ok_or_else(|| Incompatibility::removed("input", before))?;
+            let now = find(&self.inputs, before).ok_or_else(|| Incompatibility::new("input", Some(before), None))?;
             same(accepts(now, before), "input", before, now)?;
         }
         for before in &older.outputs {
-            let now = find(&self.outputs, before)
-                .ok_or_else(|| Incompatibility::removed("output", before))?;
+            let now = find(&self.outputs, before).ok_or_else(|| Incompatibility::new("output", Some(before), None))?;
             same(accepts(before, now), "output", before, now)?;
         }
-        match self
-            .inputs
-            .iter()
-            .find(|now| find(&older.inputs, now).is_none())
-        {
-            Some(now) => Err(Incompatibility::added(now)),
+        match self.inputs.iter().find(|now| find(&older.inputs, now).is_none()) {
+            Some(now) => Err(Incompatibility::new("input", None, Some(now))),
             None => Ok(()),
         }
     }
@@ -147,67 +135,42 @@ fn accepts(wanted: &TensorSpec, given: &TensorSpec) -> bool {
         && wanted.shape.iter().zip(&given.shape).all(fits)
 }
 
-fn same(
-    holds: bool,
-    role: &'static str,
-    before: &TensorSpec,
-    now: &TensorSpec,
-) -> Result<(), Incompatibility> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Incompatibility::changed(role, before, now))
-    }
+fn same(holds: bool, role: &'static str, before: &TensorSpec, now: &TensorSpec) -> Result<(), Incompatibility> {
+    if holds { Ok(()) } else { Err(Incompatibility::new(role, Some(before), Some(now))) }
 }
 
 /// A difference between two signatures that breaks callers of the older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incompatibility {
+pub struct Incompatibility(Box<Difference>);
+
+/// Behind a pointer, so that a `Result` stays small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Difference {
     role: &'static str,
     before: Option<TensorSpec>,
     now: Option<TensorSpec>,
 }
 
 impl Incompatibility {
-    fn removed(role: &'static str, before: &TensorSpec) -> Self {
-        Self {
-            role,
-            before: Some(before.clone()),
-            now: None,
-        }
-    }
-
-    fn added(now: &TensorSpec) -> Self {
-        Self {
-            role: "input",
-            before: None,
-            now: Some(now.clone()),
-        }
-    }
-
-    fn changed(role: &'static str, before: &TensorSpec, now: &TensorSpec) -> Self {
-        Self {
-            role,
-            before: Some(before.clone()),
-            now: Some(now.clone()),
-        }
+    fn new(role: &'static str, before: Option<&TensorSpec>, now: Option<&TensorSpec>) -> Self {
+        Self(Box::new(Difference { role, before: before.cloned(), now: now.cloned() }))
     }
 
     /// The tensor as callers know it; `None` when it is new.
     pub fn before(&self) -> Option<&TensorSpec> {
-        self.before.as_ref()
+        self.0.before.as_ref()
     }
 
     /// The tensor as it would be; `None` when it is gone.
     pub fn now(&self) -> Option<&TensorSpec> {
-        self.now.as_ref()
+        self.0.now.as_ref()
     }
 }
 
 impl fmt::Display for Incompatibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let role = self.role;
-        match (&self.before, &self.now) {
+        let role = self.0.role;
+        match (&self.0.before, &self.0.now) {
             (Some(before), Some(now)) => write!(f, "{role} was {before} and is {now}"),
             (Some(before), None) => write!(f, "{role} {before} is gone"),
             (None, Some(now)) => write!(f, "{role} {now} is new, and callers do not send it"),

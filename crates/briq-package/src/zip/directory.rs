@@ -57,11 +57,7 @@ impl Directory {
 
     fn check_unique(&self) -> Result<(), Fault> {
         let mut seen = HashSet::new();
-        match self
-            .records
-            .iter()
-            .find(|record| !seen.insert(&record.item.path))
-        {
+        match self.records.iter().find(|record| !seen.insert(&record.item.path)) {
             Some(record) => Err(Fault::corrupt("it is there twice").in_entry(&record.item.path)),
             None => Ok(()),
         }
@@ -70,11 +66,7 @@ impl Directory {
     /// The layout of these entries, when `zip` – the file without what stands before it – is in every byte outside
     /// of their contents what that layout demands.
     pub(crate) fn into_layout(self, zip: &[u8]) -> Result<Layout, Fault> {
-        let (items, starts): (Vec<Item>, Vec<u64>) = self
-            .records
-            .into_iter()
-            .map(|r| (r.item, r.header_at))
-            .unzip();
+        let (items, starts): (Vec<Item>, Vec<u64>) = self.records.into_iter().map(|r| (r.item, r.header_at)).unzip();
         let overflow = || Fault::corrupt("its entries are longer than any file");
         let layout = Layout::new(items).ok_or_else(overflow)?;
         check_places(&layout, &starts)?;
@@ -89,20 +81,11 @@ impl Directory {
 
 fn check_limits(end: &End) -> Result<(), Fault> {
     if end.count > MAX_RECORDS {
-        return Err(Fault::limit(format!(
-            "it has {} entries, and at most {MAX_RECORDS} are read",
-            end.count
-        )));
+        return Err(Fault::limit(format!("it has {} entries, and at most {MAX_RECORDS} are read", end.count)));
     }
-    let (least, most) = (
-        end.count * CENTRAL_BYTES as u64,
-        end.count * MAX_RECORD_BYTES,
-    );
+    let (least, most) = (end.count * CENTRAL_BYTES as u64, end.count * MAX_RECORD_BYTES);
     if end.size < least || end.size > most {
-        return Err(Fault::corrupt(format!(
-            "its directory of {} entries has {} bytes",
-            end.count, end.size
-        )));
+        return Err(Fault::corrupt(format!("its directory of {} entries has {} bytes", end.count, end.size)));
     }
     Ok(())
 }
@@ -112,11 +95,7 @@ fn check_places(layout: &Layout, starts: &[u64]) -> Result<(), Fault> {
     for (index, &start) in starts.iter().enumerate() {
         let due = layout.header_at(index);
         if start != due {
-            let what = if start < due {
-                "overlaps what stands before it"
-            } else {
-                "leaves a gap before it"
-            };
+            let what = if start < due { "overlaps what stands before it" } else { "leaves a gap before it" };
             let reason = format!("it {what}: its header is at byte {start} instead of {due}");
             return Err(Fault::corrupt(reason).in_entry(&layout.items()[index].path));
         }
@@ -127,40 +106,25 @@ fn check_places(layout: &Layout, starts: &[u64]) -> Result<(), Fault> {
 fn check_tail(layout: &Layout, zip: &[u8]) -> Result<(), Fault> {
     let at = layout.directory_at() as usize;
     match first_difference(&layout.tail(), &zip[at..]) {
-        Some(offset) => {
-            Err(Fault::corrupt("its directory is not as briq writes it").at(at + offset))
-        }
+        Some(offset) => Err(Fault::corrupt("its directory is not as briq writes it").at(at + offset)),
         None => Ok(()),
     }
 }
 
 /// Where two byte strings first differ; the end of the shorter when one begins the other.
 fn first_difference(due: &[u8], actual: &[u8]) -> Option<usize> {
-    let differs = due
-        .iter()
-        .zip(actual)
-        .position(|(due, actual)| due != actual);
+    let differs = due.iter().zip(actual).position(|(due, actual)| due != actual);
     differs.or_else(|| (due.len() != actual.len()).then_some(due.len().min(actual.len())))
 }
 
 fn read_record(fields: &mut Fields<'_>, number: u64) -> Result<Record, Fault> {
-    let raw = Raw::read(fields)
-        .ok_or_else(|| Fault::corrupt(format!("record {number} of its directory is broken")))?;
+    let raw = Raw::read(fields).ok_or_else(|| Fault::corrupt(format!("record {number} of its directory is broken")))?;
     let name = String::from_utf8_lossy(raw.name).into_owned();
-    raw.check()
-        .map_err(|reason| Fault::corrupt(reason).in_entry(&name))?;
-    let path = std::str::from_utf8(raw.name)
-        .ok()
-        .and_then(|name| name.parse().ok());
+    raw.check().map_err(|reason| Fault::corrupt(reason).in_entry(&name))?;
+    let path = std::str::from_utf8(raw.name).ok().and_then(|name| name.parse().ok());
     let illegal = || Fault::corrupt("its path is not legal in a package").in_entry(&name);
-    let (size, header_at) = raw
-        .wide()
-        .ok_or_else(|| Fault::corrupt("its Zip64 field is broken").in_entry(&name))?;
-    let item = Item {
-        path: path.ok_or_else(illegal)?,
-        size,
-        crc32: raw.crc32,
-    };
+    let (size, header_at) = raw.wide().ok_or_else(|| Fault::corrupt("its Zip64 field is broken").in_entry(&name))?;
+    let item = Item { path: path.ok_or_else(illegal)?, size, crc32: raw.crc32 };
     Ok(Record { item, header_at })
 }
 
@@ -193,18 +157,7 @@ impl<'b> Raw<'b> {
         let (name, extra) = (fields.bytes(name.into())?, fields.bytes(extra.into())?);
         fields.skip(comment.into())?;
         let comment = comment.into();
-        Some(Self {
-            flags,
-            method,
-            crc32,
-            packed,
-            size,
-            attributes,
-            header_at,
-            name,
-            extra,
-            comment,
-        })
+        Some(Self { flags, method, crc32, packed, size, attributes, header_at, name, extra, comment })
     }
 
     /// What a package never has.
@@ -233,16 +186,8 @@ impl<'b> Raw<'b> {
         if id != ZIP64_FIELD {
             return None;
         }
-        let size = if size == MAX32 {
-            fields.u64().zip(fields.u64())?.0
-        } else {
-            size
-        };
-        let header_at = if header_at == MAX32 {
-            fields.u64()?
-        } else {
-            header_at
-        };
+        let size = if size == MAX32 { fields.u64().zip(fields.u64())?.0 } else { size };
+        let header_at = if header_at == MAX32 { fields.u64()? } else { header_at };
         Some((size, header_at))
     }
 }

@@ -7,9 +7,7 @@ pub(super) struct Fields<'b> {
 impl<'b> Fields<'b> {
     /// The fields that begin at an offset; none when it lies outside.
     pub(super) fn at(bytes: &'b [u8], offset: usize) -> Self {
-        Self {
-            rest: bytes.get(offset..).unwrap_or_default(),
-        }
+        Self { rest: bytes.get(offset..).unwrap_or_default() }
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Option<&'b [u8]> {

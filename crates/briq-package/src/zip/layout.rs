@@ -23,11 +23,7 @@ impl Layout {
             places.push((at, data_at));
             at = data_at.checked_add(item.size)?;
         }
-        Some(Self {
-            items,
-            places,
-            directory_at: at,
-        })
+        Some(Self { items, places, directory_at: at })
     }
 
     pub(crate) fn items(&self) -> &[Item] {
@@ -57,14 +53,8 @@ impl Layout {
     /// The directory and the records behind it.
     pub(crate) fn tail(&self) -> Vec<u8> {
         let headers = self.items.iter().zip(&self.places);
-        let mut bytes: Vec<u8> = headers
-            .flat_map(|(item, &(at, _))| item.central_header(at))
-            .collect();
-        let end = end_records(
-            self.items.len() as u64,
-            bytes.len() as u64,
-            self.directory_at,
-        );
+        let mut bytes: Vec<u8> = headers.flat_map(|(item, &(at, _))| item.central_header(at)).collect();
+        let end = end_records(self.items.len() as u64, bytes.len() as u64, self.directory_at);
         bytes.extend(end);
         bytes
     }

@@ -47,11 +47,7 @@ pub(crate) struct Item {
 
 impl Item {
     fn alignment(&self) -> u64 {
-        if self.path.as_str().ends_with(".safetensors") {
-            SHARD_ALIGNMENT
-        } else {
-            SMALL_ALIGNMENT
-        }
+        if self.path.as_str().ends_with(".safetensors") { SHARD_ALIGNMENT } else { SMALL_ALIGNMENT }
     }
 
     fn name(&self) -> &[u8] {
@@ -66,9 +62,7 @@ impl Item {
     pub(super) fn data_at(&self, header_at: u64) -> Option<u64> {
         let zip64 = if self.needs_zip64() { 20 } else { 0 };
         let least = LOCAL_BYTES + self.name().len() + zip64 + 6;
-        header_at
-            .checked_add(least as u64)?
-            .checked_next_multiple_of(self.alignment())
+        header_at.checked_add(least as u64)?.checked_next_multiple_of(self.alignment())
     }
 
     fn version(&self) -> u16 {
@@ -122,11 +116,7 @@ impl Item {
     }
 
     fn local_zip64(&self) -> Vec<u8> {
-        if self.needs_zip64() {
-            zip64_field(&[self.size, self.size])
-        } else {
-            Vec::new()
-        }
+        if self.needs_zip64() { zip64_field(&[self.size, self.size]) } else { Vec::new() }
     }
 
     fn central_zip64(&self, header_at: u64) -> Vec<u8> {
@@ -169,9 +159,7 @@ fn put_end64(bytes: &mut Vec<u8>, count: u64, size: u64, at: u64) {
     put16(bytes, MADE_ON | 45);
     put16(bytes, 45);
     put64(bytes, 0); // disks
-    [count, count, size, at]
-        .into_iter()
-        .for_each(|value| put64(bytes, value));
+    [count, count, size, at].into_iter().for_each(|value| put64(bytes, value));
     put32(bytes, LOCATOR64);
     put32(bytes, 0); // disk
     put64(bytes, at + size);

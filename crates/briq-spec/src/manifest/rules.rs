@@ -17,10 +17,7 @@ impl Manifest {
     /// The first rule that is broken.
     pub fn validate(&self) -> Result<(), SpecError> {
         if self.format != FORMAT {
-            return Err(invalid(format!(
-                "its format is {} instead of {FORMAT}",
-                self.format
-            )));
+            return Err(invalid(format!("its format is {} instead of {FORMAT}", self.format)));
         }
         self.check_entries()?;
         self.check_mentions()?;
@@ -31,26 +28,12 @@ impl Manifest {
 
     fn check_entries(&self) -> Result<(), SpecError> {
         if self.entries.len() > MAX_ENTRIES {
-            return Err(limit(format!(
-                "it lists {} entries, and at most {MAX_ENTRIES} are read",
-                self.entries.len()
-            )));
+            return Err(limit(format!("it lists {} entries, and at most {MAX_ENTRIES} are read", self.entries.len())));
         }
-        if let Some(own) = self
-            .entries
-            .iter()
-            .find(|entry| entry.path.is_manifest() || entry.path.is_seal())
-        {
-            return Err(invalid(format!(
-                "it lists {}, which no manifest may",
-                own.path
-            )));
+        if let Some(own) = self.entries.iter().find(|entry| entry.path.is_manifest() || entry.path.is_seal()) {
+            return Err(invalid(format!("it lists {}, which no manifest may", own.path)));
         }
-        if let Some(pair) = self
-            .entries
-            .windows(2)
-            .find(|pair| pair[0].path >= pair[1].path)
-        {
+        if let Some(pair) = self.entries.windows(2).find(|pair| pair[0].path >= pair[1].path) {
             return Err(invalid(format!(
                 "{} stands after {}: paths are sorted, each once",
                 pair[1].path, pair[0].path
@@ -61,28 +44,17 @@ impl Manifest {
 
     /// No unpacked tree can hold `a` and `a/b`.
     fn check_folders(&self) -> Result<(), SpecError> {
-        let folders: HashSet<&str> = self
-            .entries
-            .iter()
-            .flat_map(|entry| entry.path.folders())
-            .collect();
-        let clash = |path: &str| {
-            folders.contains(path) || path == "signatures" || path.starts_with("briq.json/")
-        };
+        let folders: HashSet<&str> = self.entries.iter().flat_map(|entry| entry.path.folders()).collect();
+        let clash = |path: &str| folders.contains(path) || path == "signatures" || path.starts_with("briq.json/");
         match self.entries.iter().find(|entry| clash(entry.path.as_str())) {
-            Some(entry) => Err(invalid(format!(
-                "{} is both a file and a folder",
-                entry.path
-            ))),
+            Some(entry) => Err(invalid(format!("{} is both a file and a folder", entry.path))),
             None => Ok(()),
         }
     }
 
     fn check_mentions(&self) -> Result<(), SpecError> {
         match self.mentions().find(|(_, path)| self.entry(path).is_none()) {
-            Some((role, path)) => Err(invalid(format!(
-                "its {role} {path} is not among its entries"
-            ))),
+            Some((role, path)) => Err(invalid(format!("its {role} {path} is not among its entries"))),
             None => Ok(()),
         }
     }
@@ -94,12 +66,7 @@ impl Manifest {
             .chain(self.model.weights.iter().map(|path| ("weights", path)))
             .chain(self.labels.iter().map(|path| ("labels", path)))
             .chain(self.lineage.recipe.iter().map(|path| ("recipe", path)))
-            .chain(golden.flat_map(|golden| {
-                [
-                    ("golden inputs", &golden.inputs),
-                    ("golden outputs", &golden.outputs),
-                ]
-            }))
+            .chain(golden.flat_map(|golden| [("golden inputs", &golden.inputs), ("golden outputs", &golden.outputs)]))
     }
 
     fn check_numbers(&self) -> Result<(), SpecError> {
@@ -108,12 +75,8 @@ impl Manifest {
         }
         let mut tolerances = self.golden.iter().flat_map(|golden| &golden.tolerances);
         let legal = |value: f64| value.is_finite() && value >= 0.0;
-        match tolerances
-            .find(|(_, tolerance)| !legal(tolerance.absolute) || !legal(tolerance.relative))
-        {
-            Some((class, _)) => Err(invalid(format!(
-                "its tolerance for {class} is not a finite number from 0 up"
-            ))),
+        match tolerances.find(|(_, tolerance)| !legal(tolerance.absolute) || !legal(tolerance.relative)) {
+            Some((class, _)) => Err(invalid(format!("its tolerance for {class} is not a finite number from 0 up"))),
             None => Ok(()),
         }
     }
@@ -123,15 +86,10 @@ fn check_tensors(role: &str, tensors: &[TensorSpec]) -> Result<(), SpecError> {
     let mut seen = HashSet::new();
     for tensor in tensors {
         if tensor.name.is_empty() || !seen.insert(&tensor.name) {
-            return Err(invalid(format!(
-                "its {role} {:?} has no name of its own",
-                tensor.name
-            )));
+            return Err(invalid(format!("its {role} {:?} has no name of its own", tensor.name)));
         }
         if tensor.shape.iter().any(|&dim| dim < -1) {
-            return Err(invalid(format!(
-                "its {role} {tensor} has a dimension below -1"
-            )));
+            return Err(invalid(format!("its {role} {tensor} has a dimension below -1")));
         }
     }
     Ok(())

@@ -97,11 +97,7 @@ pub struct SplitSection {
 
 impl Default for SplitSection {
     fn default() -> Self {
-        Self {
-            train: 0.7,
-            validation: 0.15,
-            test: 0.15,
-        }
+        Self { train: 0.7, validation: 0.15, test: 0.15 }
     }
 }
 
@@ -153,15 +149,12 @@ impl Visitor<'_> for LabelVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, index: i64) -> Result<LabelColumn, E> {
-        let index = usize::try_from(index)
-            .map_err(|_| E::custom("the index of a column is never below 0"))?;
+        let index = usize::try_from(index).map_err(|_| E::custom("the index of a column is never below 0"))?;
         Ok(LabelColumn::Index(index))
     }
 
     fn visit_u64<E: de::Error>(self, index: u64) -> Result<LabelColumn, E> {
-        usize::try_from(index)
-            .map(LabelColumn::Index)
-            .map_err(E::custom)
+        usize::try_from(index).map(LabelColumn::Index).map_err(E::custom)
     }
 }
 

@@ -3,19 +3,21 @@
 use std::error::Error;
 use std::fmt;
 
-use super::MAX_RECIPE_BYTES;
-
 /// A mistake in a `briq.toml`.
 ///
 /// The message begins with `line L, column C:` (both counted from 1, columns in characters) and names the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecipeError {
-    pub(super) kind: RecipeErrorKind,
-    pub(super) path: String,
-    pub(super) line: usize,
-    pub(super) column: usize,
-    pub(super) reason: String,
-    pub(super) suggestion: Option<String>,
+pub struct RecipeError(Box<Mistake>);
+
+/// Behind a pointer, so that a `Result` stays small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mistake {
+    kind: RecipeErrorKind,
+    line: usize,
+    column: usize,
+    path: String,
+    reason: String,
+    suggestion: Option<String>,
 }
 
 /// What sort of mistake it is.
@@ -39,59 +41,54 @@ pub enum RecipeErrorKind {
 }
 
 impl RecipeError {
-    pub(super) fn too_large(bytes: usize) -> Self {
-        let reason = format!("it has {bytes} bytes, and at most {MAX_RECIPE_BYTES} are read");
-        let (line, column, path) = (1, 1, String::new());
-        Self {
-            kind: RecipeErrorKind::TooLarge,
-            path,
-            line,
-            column,
-            reason,
-            suggestion: None,
-        }
+    pub(super) fn new(kind: RecipeErrorKind, (line, column): (usize, usize), path: String, reason: String) -> Self {
+        Self(Box::new(Mistake { kind, line, column, path, reason, suggestion: None }))
+    }
+
+    pub(super) fn suggesting(mut self, suggestion: Option<String>) -> Self {
+        self.0.suggestion = suggestion;
+        self
     }
 
     /// What sort of mistake it is.
     pub fn kind(&self) -> RecipeErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The line, counted from 1.
     pub fn line(&self) -> usize {
-        self.line
+        self.0.line
     }
 
     /// The column in characters, counted from 1.
     pub fn column(&self) -> usize {
-        self.column
+        self.0.column
     }
 
-    /// The key, such as `train.optimizer.learning-rate` or `layer[2].units`; empty when the mistake is in no key.
+    /// The key, such as `train.optimizer.learning-rate` or `layer[2].units`, where layers are counted from 0; empty
+    /// when the mistake is in no key.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// The word that was probably meant.
     pub fn suggestion(&self) -> Option<&str> {
-        self.suggestion.as_deref()
+        self.0.suggestion.as_deref()
     }
 
     /// What a person may do about it.
     pub fn hint(&self) -> Option<String> {
-        self.suggestion
-            .as_ref()
-            .map(|word| format!("did you mean `{word}`?"))
+        self.suggestion().map(|word| format!("did you mean `{word}`?"))
     }
 }
 
 impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: ", self.line, self.column)?;
-        if !self.path.is_empty() {
-            write!(f, "`{}`: ", self.path)?;
+        let Mistake { line, column, path, reason, .. } = &*self.0;
+        match path.as_str() {
+            "" => write!(f, "line {line}, column {column}: {reason}"),
+            path => write!(f, "line {line}, column {column}: `{path}`: {reason}"),
         }
-        f.write_str(&self.reason)
     }
 }
 

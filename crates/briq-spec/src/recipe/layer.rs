@@ -130,10 +130,7 @@ pub struct BatchNorm {
 
 impl Default for BatchNorm {
     fn default() -> Self {
-        Self {
-            momentum: 0.9,
-            epsilon: 1e-5,
-        }
+        Self { momentum: 0.9, epsilon: 1e-5 }
     }
 }
 
@@ -196,10 +193,7 @@ pub struct Extent2d {
 impl Extent2d {
     /// As high as wide.
     pub const fn square(side: usize) -> Self {
-        Self {
-            height: side,
-            width: side,
-        }
+        Self { height: side, width: side }
     }
 }
 
@@ -222,11 +216,7 @@ impl From<OneOrTwo> for Extent2d {
 
 impl From<Extent2d> for OneOrTwo {
     fn from(Extent2d { height, width }: Extent2d) -> Self {
-        if height == width {
-            Self::One(height)
-        } else {
-            Self::Two([height, width])
-        }
+        if height == width { Self::One(height) } else { Self::Two([height, width]) }
     }
 }
 

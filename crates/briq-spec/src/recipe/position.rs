@@ -1,5 +1,6 @@
 //! A `briq.toml` as a tree that knows where each key and value stands.
 
+use std::fmt::Write;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -15,14 +16,15 @@ pub(super) enum Step {
 }
 
 /// A path such as `layer[2].units`.
-pub(super) fn print_path(path: &[Step]) -> String {
+fn print(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
-        match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
-            Step::Key(key) if text.is_empty() => text.push_str(key),
-            Step::Key(key) => text.push_str(&format!(".{key}")),
-        }
+        let dot = if text.is_empty() { "" } else { "." };
+        let printed = match step {
+            Step::Index(index) => write!(text, "[{index}]"),
+            Step::Key(key) => write!(text, "{dot}{key}"),
+        };
+        printed.expect("writing to a string does not fail");
     }
     text
 }
@@ -41,47 +43,30 @@ pub(super) struct Tree<'t> {
 
 impl<'t> Tree<'t> {
     pub(super) fn parse(text: &'t str) -> Result<Self, RecipeError> {
-        let root = DeTable::parse(text).map_err(|error| {
-            at(
-                text,
-                error.span().unwrap_or(0..0),
-                RecipeErrorKind::Syntax,
-                &[],
-                error.message(),
-            )
-        })?;
+        let root = DeTable::parse(text).map_err(|error| of_toml(text, RecipeErrorKind::Syntax, &error))?;
         Ok(Self { text, root })
     }
 
+    /// The error about the key or value at a place.
     pub(super) fn error(
         &self,
-        span: Range<usize>,
         kind: RecipeErrorKind,
+        span: Range<usize>,
         path: &[Step],
-        reason: &str,
+        reason: String,
     ) -> RecipeError {
-        at(self.text, span, kind, path, reason)
+        RecipeError::new(kind, position(self.text, span.start), print(path), reason)
     }
 
     /// What serde still finds after the walk: a text that a `FromStr` refuses.
     pub(super) fn serde_error(&self, error: &toml::de::Error) -> RecipeError {
-        at(
-            self.text,
-            error.span().unwrap_or(0..0),
-            RecipeErrorKind::Invalid,
-            &[],
-            error.message(),
-        )
+        let span = error.span().unwrap_or(0..0);
+        let path = self.path_of(&span);
+        self.error(RecipeErrorKind::Invalid, span, &path, error.message().to_owned())
     }
 
-    pub(super) fn error_at(&self, broken: Broken) -> RecipeError {
-        at(
-            self.text,
-            self.locate(&broken.path),
-            RecipeErrorKind::Invalid,
-            &broken.path,
-            &broken.reason,
-        )
+    pub(super) fn broken(&self, Broken { path, reason }: Broken) -> RecipeError {
+        self.error(RecipeErrorKind::Invalid, self.locate(&path), &path, reason)
     }
 
     /// Where a path's value stands; where its nearest present parent does when it is absent.
@@ -98,6 +83,44 @@ impl<'t> Tree<'t> {
         }
         span
     }
+
+    /// The path of the innermost value around a place.
+    fn path_of(&self, place: &Range<usize>) -> Vec<Step> {
+        let mut path = Vec::new();
+        let mut next = inside(self.root.get_ref(), place);
+        while let Some((step, value)) = next {
+            path.push(step);
+            next = match value {
+                DeValue::Table(table) => inside(table, place),
+                DeValue::Array(items) => items
+                    .iter()
+                    .enumerate()
+                    .find(|(_, item)| covers(&item.span(), place))
+                    .map(|(index, item)| (Step::Index(index), item.get_ref())),
+                _ => None,
+            };
+        }
+        path
+    }
+}
+
+fn inside<'v, 't>(table: &'v DeTable<'t>, place: &Range<usize>) -> Option<(Step, &'v DeValue<'t>)> {
+    let found = table.iter().find(|(_, value)| holds(value, place))?;
+    Some((Step::Key(found.0.get_ref().to_string()), found.1.get_ref()))
+}
+
+/// Whether a value or anything under it stands at a place; a table's own span is but its header.
+fn holds(value: &Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
+    covers(&value.span(), place)
+        || match value.get_ref() {
+            DeValue::Table(table) => inside(table, place).is_some(),
+            DeValue::Array(items) => items.iter().any(|item| holds(item, place)),
+            _ => false,
+        }
+}
+
+fn covers(outer: &Range<usize>, inner: &Range<usize>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
 }
 
 fn child<'v, 't>(value: &'v DeValue<'t>, step: &Step) -> Option<&'v Spanned<DeValue<'t>>> {
@@ -107,22 +130,15 @@ fn child<'v, 't>(value: &'v DeValue<'t>, step: &Step) -> Option<&'v Spanned<DeVa
     }
 }
 
-fn at(
-    text: &str,
-    span: Range<usize>,
-    kind: RecipeErrorKind,
-    path: &[Step],
-    reason: &str,
-) -> RecipeError {
-    let before = text.get(..span.start).unwrap_or(text);
+fn of_toml(text: &str, kind: RecipeErrorKind, error: &toml::de::Error) -> RecipeError {
+    let start = error.span().map_or(0, |span| span.start);
+    RecipeError::new(kind, position(text, start), String::new(), error.message().to_owned())
+}
+
+/// Line and column of a byte, both counted from 1.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    RecipeError {
-        kind,
-        path: print_path(path),
-        line,
-        column,
-        reason: reason.to_owned(),
-        suggestion: None,
-    }
+    (line, column)
 }

@@ -86,13 +86,7 @@ pub struct Adam {
 
 impl Default for Adam {
     fn default() -> Self {
-        Self {
-            learning_rate: 0.001,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-        }
+        Self { learning_rate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
     }
 }
 
@@ -112,12 +106,7 @@ pub struct Sgd {
 
 impl Default for Sgd {
     fn default() -> Self {
-        Self {
-            learning_rate: 0.01,
-            momentum: 0.0,
-            nesterov: false,
-            weight_decay: 0.0,
-        }
+        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
     }
 }
 

@@ -7,18 +7,13 @@ use super::{check_storage, first_difference};
 use crate::error::Fault;
 
 pub(super) fn check(layout: &Layout, index: usize, zip: &[u8]) -> Result<(), Fault> {
-    let (start, end) = (
-        layout.header_at(index) as usize,
-        layout.data(index).start as usize,
-    );
+    let (start, end) = (layout.header_at(index) as usize, layout.data(index).start as usize);
     let actual = zip.get(start..end).unwrap_or_default();
     match first_difference(&layout.header(index), actual) {
         None => Ok(()),
         Some(offset) => {
             let item = &layout.items()[index];
-            Err(Fault::corrupt(diagnose(actual, item))
-                .in_entry(&item.path)
-                .at(start + offset))
+            Err(Fault::corrupt(diagnose(actual, item)).in_entry(&item.path).at(start + offset))
         }
     }
 }
