@@ -5,8 +5,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Why a table could not be read, or a dataset not be split.
+///
+/// Boxed, so that the results of reading single fields stay small.
 #[derive(Debug)]
-pub struct DataError {
+pub struct DataError(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
     kind: DataErrorKind,
     path: Option<PathBuf>,
     line: Option<u64>,
@@ -50,87 +55,88 @@ pub enum DataErrorKind {
 
 impl DataError {
     pub(crate) fn new(kind: DataErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, path: None, line: None, column: None, reason: reason.into(), hint: None, source: None }
+        let reason = reason.into();
+        Self(Box::new(Details { kind, path: None, line: None, column: None, reason, hint: None, source: None }))
     }
 
     pub(crate) fn at(mut self, line: u64, column: usize) -> Self {
-        self.line = Some(line);
-        self.column = Some(column);
+        self.0.line = Some(line);
+        self.0.column = Some(column);
         self
     }
 
     pub(crate) fn at_line(mut self, line: u64) -> Self {
-        self.line = Some(line);
+        self.0.line = Some(line);
         self
     }
 
     pub(crate) fn within(mut self, path: &Path) -> Self {
-        self.path = Some(path.to_owned());
+        self.0.path = Some(path.to_owned());
         self
     }
 
     pub(crate) fn advise(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     pub(crate) fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.0.source = Some(Box::new(source));
         self
     }
 
     /// What sort of failure it is.
     pub fn kind(&self) -> DataErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The file.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.0.path.as_deref()
     }
 
     /// The line in it, from 1. For a gzip file: of the text inside.
     pub fn line(&self) -> Option<u64> {
-        self.line
+        self.0.line
     }
 
     /// The column of the table, from 1.
     pub fn column(&self) -> Option<usize> {
-        self.column
+        self.0.column
     }
 
     /// Advice for the person who sees the message, apart from the message.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
-        self.kind == DataErrorKind::NotFound
+        self.0.kind == DataErrorKind::NotFound
     }
 
     /// Whether the file could be read and its content is at fault.
     pub fn is_content(&self) -> bool {
-        !matches!(self.kind, DataErrorKind::Io | DataErrorKind::NotFound | DataErrorKind::Options)
+        !matches!(self.0.kind, DataErrorKind::Io | DataErrorKind::NotFound | DataErrorKind::Options)
     }
 }
 
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(path) = &self.path {
+        if let Some(path) = &self.0.path {
             write!(f, "{}", path.display())?;
-            match (self.line, self.column) {
+            match (self.0.line, self.0.column) {
                 (Some(line), Some(column)) => write!(f, ":{line}:{column}: ")?,
                 (Some(line), None) => write!(f, ":{line}: ")?,
                 _ => f.write_str(": ")?,
             }
         }
-        f.write_str(&self.reason)
+        f.write_str(&self.0.reason)
     }
 }
 
 impl Error for DataError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }

@@ -78,9 +78,7 @@ fn text(mut source: impl Read) -> Result<(Vec<u8>, [u8; 32]), DataError> {
 
 fn parse(text: &[u8], delimiter: u8, options: &ReadOptions) -> Result<Dataset, DataError> {
     let body = skip(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), options.skip_lines);
-    let mut reader =
-        ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).trim(Trim::All).from_reader(body);
-    let mut records = Records { reader: &mut reader, skipped: options.skip_lines as u64, record: StringRecord::new() };
+    let mut records = Records::new(body, delimiter, options.skip_lines);
     let header = if options.header { records.next()?.map(|(record, _)| record.clone()) } else { None };
     let mut building: Option<Building> = None;
     while let Some((record, line)) = records.next()? {
@@ -103,24 +101,50 @@ fn skip(mut text: &[u8], lines: usize) -> &[u8] {
     text
 }
 
-/// The rows of a file with the lines that they begin on.
-struct Records<'r, R> {
-    reader: &'r mut csv::Reader<R>,
-    skipped: u64,
+/// The rows of a text with the lines that they begin on.
+///
+/// The lines are counted here: the reader's own count is taken before it passes over empty lines and before the second
+/// half of a `\r\n`.
+struct Records<'t> {
+    text: &'t [u8],
+    reader: csv::Reader<&'t [u8]>,
     record: StringRecord,
+    /// Up to where lines have been counted, and the line there.
+    counted: usize,
+    line: u64,
 }
 
-impl<R: Read> Records<'_, R> {
+impl<'t> Records<'t> {
+    fn new(text: &'t [u8], delimiter: u8, skipped: usize) -> Self {
+        let mut builder = ReaderBuilder::new();
+        builder.delimiter(delimiter).has_headers(false).flexible(true).trim(Trim::All);
+        let reader = builder.from_reader(text);
+        Self { text, reader, record: StringRecord::new(), counted: 0, line: skipped as u64 + 1 }
+    }
+
     fn next(&mut self) -> Result<Option<(&StringRecord, u64)>, DataError> {
-        let read = self.reader.read_record(&mut self.record).map_err(|error| encoding(error, self.skipped))?;
-        let line = self.record.position().map_or(1, csv::Position::line) + self.skipped;
-        Ok(read.then_some((&self.record, line)))
+        let begin = self.reader.position().byte() as usize;
+        let read = self.reader.read_record(&mut self.record);
+        self.count(begin);
+        match read {
+            Ok(true) => Ok(Some((&self.record, self.line))),
+            Ok(false) => Ok(None),
+            Err(error) => Err(encoding(error, self.line)),
+        }
+    }
+
+    /// Counts lines up to the first character of the row that the reader began at `begin`.
+    fn count(&mut self, begin: usize) {
+        let rest = self.text.get(begin..).unwrap_or_default();
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = self.text.get(self.counted..begin + blank).unwrap_or_default();
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.counted = begin + blank;
     }
 }
 
 /// What the reader itself refuses: with ragged rows allowed, only text that is not UTF-8.
-fn encoding(error: csv::Error, skipped: u64) -> DataError {
-    let line = error.position().map_or(1, csv::Position::line) + skipped;
+fn encoding(error: csv::Error, line: u64) -> DataError {
     DataError::new(DataErrorKind::Encoding, "the text is not UTF-8").at_line(line).because(error)
 }
 
