@@ -189,12 +189,7 @@ impl Client {
     ///
     /// # Errors
     /// The version is not there, or the registry refuses.
-    pub async fn set_alias(
-        &self,
-        name: &PackageName,
-        alias: &Alias,
-        version: &Version,
-    ) -> Result<(), RegistryError> {
+    pub async fn set_alias(&self, name: &PackageName, alias: &Alias, version: &Version) -> Result<(), RegistryError> {
         let remote = self.describe_version(name, version).await?;
         self.put_manifest(&remote.repository, alias.as_str(), &remote.bytes).await
     }
@@ -223,8 +218,8 @@ impl Client {
         if sha256(&bytes) != blob.digest {
             return Err(RegistryError::corrupt(doing, "the bytes have another digest"));
         }
-        let manifest = Manifest::from_canonical_json(&bytes)
-            .map_err(|error| RegistryError::corrupt(&doing, error.to_string()))?;
+        let manifest =
+            Manifest::from_canonical_json(&bytes).map_err(|error| RegistryError::corrupt(&doing, error.to_string()))?;
         remote.description.check(&manifest).map_err(RegistryError::store(doing))?;
         Ok(manifest)
     }

@@ -89,7 +89,8 @@ impl DockerConfig {
     /// # Errors
     /// The file cannot be read or is not JSON of that form.
     pub fn read(path: &Path) -> Result<Self, RegistryError> {
-        let fail = |what: String| RegistryError::new(format!("read {}", path.display()), RegistryErrorKind::Refused(what));
+        let fail =
+            |what: String| RegistryError::new(format!("read {}", path.display()), RegistryErrorKind::Refused(what));
         match std::fs::read(path) {
             // The error of serde_json quotes no values, so no secret.
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| fail(error.to_string())),
@@ -107,7 +108,8 @@ impl DockerConfig {
         if let Some(helper) = keys.iter().find_map(|key| self.cred_helpers.get(*key)) {
             return ask(helper, keys[0]).await;
         }
-        if let Some(auth) = keys.iter().find_map(|key| self.auths.get(*key)?.auth.as_deref()).filter(|a| !a.is_empty()) {
+        if let Some(auth) = keys.iter().find_map(|key| self.auths.get(*key)?.auth.as_deref()).filter(|a| !a.is_empty())
+        {
             return decode(auth).ok_or_else(|| {
                 let what = "its entry in Docker's config.json is not base64 of user:password".into();
                 RegistryError::new(format!("log in to {host}"), RegistryErrorKind::Refused(what))
@@ -150,7 +152,8 @@ async fn ask(helper: &str, key: &str) -> Result<Credentials, RegistryError> {
             false => Err(fail(format!("it failed with {}", output.status))),
         };
     }
-    let helped: Helped = serde_json::from_slice(&output.stdout).map_err(|_| fail("it answered no credentials".into()))?;
+    let helped: Helped =
+        serde_json::from_slice(&output.stdout).map_err(|_| fail("it answered no credentials".into()))?;
     Ok(Credentials::Password { user: helped.username, password: Secret::new(helped.secret) })
 }
 

@@ -52,7 +52,8 @@ impl FromStr for Endpoint {
     type Err = RegistryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |what: &str| RegistryError::new(format!("use registry {text:?}"), RegistryErrorKind::Refused(what.into()));
+        let fail =
+            |what: &str| RegistryError::new(format!("use registry {text:?}"), RegistryErrorKind::Refused(what.into()));
         let (scheme, rest) = match text.split_once("://") {
             Some(("http", rest)) => (Some("http"), rest),
             Some(("https", rest)) => (Some("https"), rest),
@@ -66,7 +67,8 @@ impl FromStr for Endpoint {
         if host.is_empty() || !parsed.username().is_empty() || parsed.path() != "/" || host.contains(['?', '#', '@']) {
             return Err(fail("it must be host[:port][/path]"));
         }
-        let path = path.map(|path| path.parse().map_err(|_| fail("its path is not one of a repository"))).transpose()?;
+        let path =
+            path.map(|path| path.parse().map_err(|_| fail("its path is not one of a repository"))).transpose()?;
         Ok(Self { scheme, host: host.to_owned(), path })
     }
 }
@@ -112,7 +114,17 @@ mod tests {
 
     #[test]
     fn rejects_what_is_no_registry() {
-        for text in ["", "ftp://a", "https://", "user:pw@ghcr.io", "ghcr.io/Acme", "a b", "ghcr.io?x", "ghcr.io//a", "host:port"] {
+        for text in [
+            "",
+            "ftp://a",
+            "https://",
+            "user:pw@ghcr.io",
+            "ghcr.io/Acme",
+            "a b",
+            "ghcr.io?x",
+            "ghcr.io//a",
+            "host:port",
+        ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text:?}");
         }
     }

@@ -52,8 +52,13 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn start(progress: &Progress, sizes: impl Iterator<Item = u64>) -> Arc<Self> {
         let (blobs, bytes) = sizes.fold((0, 0_u64), |(blobs, bytes), size| (blobs + 1, bytes.saturating_add(size)));
-        let meter =
-            Self { progress: progress.clone(), blobs, bytes, blobs_done: AtomicU64::new(0), bytes_done: AtomicU64::new(0) };
+        let meter = Self {
+            progress: progress.clone(),
+            blobs,
+            bytes,
+            blobs_done: AtomicU64::new(0),
+            bytes_done: AtomicU64::new(0),
+        };
         meter.tell();
         Arc::new(meter)
     }

@@ -103,7 +103,9 @@ impl Client {
         }
         let neighbours = Neighbours::of(version, &versions);
         let own = &package.manifest().signature;
-        for (other, is_older) in neighbours.before.map(|v| (v, true)).into_iter().chain(neighbours.after.map(|v| (v, false))) {
+        for (other, is_older) in
+            neighbours.before.map(|v| (v, true)).into_iter().chain(neighbours.after.map(|v| (v, false)))
+        {
             let theirs = self.signature(name, other).await?;
             let (older, newer, first, second) =
                 if is_older { (&theirs, own, other, version) } else { (own, &theirs, version, other) };

@@ -73,9 +73,7 @@ impl Resolved {
 pub async fn resolve(reference: &Reference, store: &Store) -> Result<Resolved, RegistryError> {
     match reference {
         Reference::File(path) => file(path.clone()).await,
-        Reference::Package { registry: None, name, selector } => {
-            local(store, &Repository::from(name), selector).await
-        }
+        Reference::Package { registry: None, name, selector } => local(store, &Repository::from(name), selector).await,
         Reference::Package { registry: Some(host), name, selector } => {
             let repository = Repository::remote(host, name.clone());
             if is_exact(selector) {
@@ -104,7 +102,9 @@ pub async fn resolve_locked(lock: &Lock, reference: &Reference, store: &Store) -
         Selector::Requirement(requirement) => requirement,
         Selector::Alias(_) | Selector::Digest(_) => return resolve(reference, store).await,
     };
-    let Some(locked) = lock.find(registry.as_deref(), name, requirement) else { return resolve(reference, store).await };
+    let Some(locked) = lock.find(registry.as_deref(), name, requirement) else {
+        return resolve(reference, store).await;
+    };
     let repository = Repository { registry: registry.clone(), name: name.clone() };
     match (local(store, &repository, &Selector::Digest(locked.digest)).await, registry) {
         (Err(error), Some(host)) if error.is_not_found() => pinned(locked, host).await,

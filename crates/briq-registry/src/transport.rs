@@ -200,7 +200,8 @@ impl Transport {
 /// As reqwest's own policy, which takes `Authorization` off when the host changes; and never from HTTPS to HTTP.
 fn redirect_policy() -> redirect::Policy {
     redirect::Policy::custom(|attempt| {
-        let downgraded = attempt.url().scheme() == "http" && attempt.previous().iter().any(|url| url.scheme() == "https");
+        let downgraded =
+            attempt.url().scheme() == "http" && attempt.previous().iter().any(|url| url.scheme() == "https");
         match (downgraded, attempt.previous().len()) {
             (true, _) => attempt.error("a redirect leads from https to http"),
             (_, 10..) => attempt.error("too many redirects"),

@@ -70,6 +70,10 @@ impl Artifact {
         if entries >= MAX_LAYERS {
             return Err(refused(format!("it has {entries} entries; an artifact holds at most {}", MAX_LAYERS - 1)));
         }
+        // Seals are no part of a package's identity; dropping them without a word would be worse than refusing.
+        if !package.seals().is_empty() {
+            return Err(refused("it carries seals, which an artifact does not hold yet".into()));
+        }
         let layers = layers(package);
         let json = |error| StoreError::new(doing(), StoreErrorKind::Json(error));
         let config = config::of(package.manifest(), layers.iter().map(|(layer, _)| layer.digest)).map_err(json)?;
@@ -86,9 +90,11 @@ impl Artifact {
 fn layers(package: &Package) -> Vec<(Descriptor, Source)> {
     let bytes = package.manifest_bytes();
     let manifest = layer(MANIFEST_ENTRY, sha256(bytes), bytes.len() as u64);
-    let entries = package.manifest().entries.iter().map(|entry| {
-        (layer(entry.path.as_str(), entry.sha256, entry.size), Source::Entry(entry.path.clone()))
-    });
+    let entries = package
+        .manifest()
+        .entries
+        .iter()
+        .map(|entry| (layer(entry.path.as_str(), entry.sha256, entry.size), Source::Entry(entry.path.clone())));
     std::iter::once((manifest, Source::Manifest)).chain(entries).collect()
 }
 

@@ -49,7 +49,8 @@ pub(crate) fn check(
     for record in live().filter(|record| [neighbours.before, neighbours.after].contains(&Some(&record.version))) {
         let theirs = &store.package(&record.digest)?.manifest().signature.clone();
         let (older, newer) = if record.version < *version { (theirs, own) } else { (own, theirs) };
-        let (first, second) = if record.version < *version { (&record.version, version) } else { (version, &record.version) };
+        let (first, second) =
+            if record.version < *version { (&record.version, version) } else { (version, &record.version) };
         newer.compatible_with(older).map_err(|error| fail(first, second, error.to_string()))?;
     }
     Ok(())

@@ -74,7 +74,13 @@ mod tests {
 
     #[test]
     fn counts_parameters_as_modelpack_does() {
-        let cases = [(0, None), (99, Some("0.1k")), (1_000, Some("1.0k")), (999_999, Some("1.0m")), (6_700_000_000, Some("6.7b"))];
+        let cases = [
+            (0, None),
+            (99, Some("0.1k")),
+            (1_000, Some("1.0k")),
+            (999_999, Some("1.0m")),
+            (6_700_000_000, Some("6.7b")),
+        ];
         for (count, expected) in cases {
             assert_eq!(parameters(count).as_deref(), expected, "{count}");
         }

@@ -187,10 +187,8 @@ pub(crate) fn records(index: &Index, repository: &Repository) -> Result<Vec<Vers
 /// Marks an entry as yanked, or no longer.
 pub(crate) fn mark_yanked(index: &mut Index, repository: &Repository, version: &Version, yanked: bool) -> bool {
     let wanted = tag_of(version);
-    let found = index
-        .manifests
-        .iter_mut()
-        .find(|entry| belongs(entry, repository) && tag(entry, repository) == Some(&wanted));
+    let found =
+        index.manifests.iter_mut().find(|entry| belongs(entry, repository) && tag(entry, repository) == Some(&wanted));
     let Some(entry) = found else { return false };
     match yanked {
         true => entry.annotations.insert(YANKED.into(), "true".into()),

@@ -51,15 +51,8 @@ impl BlobWriter {
             if !is_still_at(&file, &path) {
                 continue;
             }
-            let mut writer = Self {
-                layout: layout.clone(),
-                digest: *digest,
-                size,
-                path,
-                file,
-                hasher: Sha256::new(),
-                offset: 0,
-            };
+            let mut writer =
+                Self { layout: layout.clone(), digest: *digest, size, path, file, hasher: Sha256::new(), offset: 0 };
             writer.resume()?;
             return Ok(Ingest::Wanted(writer));
         }
@@ -102,10 +95,7 @@ impl BlobWriter {
     /// # Errors
     /// The file cannot be truncated.
     pub fn restart(&mut self) -> Result<(), StoreError> {
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.rewind())
-            .map_err(StoreError::io("truncate", &self.path))?;
+        self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(StoreError::io("truncate", &self.path))?;
         self.hasher = Sha256::new();
         self.offset = 0;
         Ok(())

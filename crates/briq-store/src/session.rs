@@ -201,7 +201,8 @@ impl Session {
 
     /// A tag is a version's own when it comes with a package, or when a package has it already.
     fn is_version(&self, repository: &Repository, manifest: &Manifest, tag: &str) -> bool {
-        let taken = || self.store.versions(repository).is_ok_and(|all| all.iter().any(|r| index::tag_of(&r.version) == tag));
+        let taken =
+            || self.store.versions(repository).is_ok_and(|all| all.iter().any(|r| index::tag_of(&r.version) == tag));
         (Description::is_briq(manifest) && index::version_of(tag).is_some()) || taken()
     }
 

@@ -121,7 +121,10 @@ impl Store {
         let entry = entry.ok_or_else(|| StoreError::not_found(format!("open package {digest}"), None))?;
         let description = Description::parse(&self.manifest(&entry.digest)?)?;
         if description.digest != *digest {
-            return Err(StoreError::corrupt(format!("open package {digest}"), "its OCI manifest is of another package"));
+            return Err(StoreError::corrupt(
+                format!("open package {digest}"),
+                "its OCI manifest is of another package",
+            ));
         }
         self.described(&description)
     }

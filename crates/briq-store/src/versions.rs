@@ -76,9 +76,9 @@ impl Store {
         let doing = format!("remove {repository} {version}");
         index::update(&self.layout, |index| {
             let target = find(index, &repository, version, &doing)?.digest;
-            index.manifests.retain(|entry| {
-                entry.digest != target || index::repository_of(entry).as_ref() != Some(&repository)
-            });
+            index
+                .manifests
+                .retain(|entry| entry.digest != target || index::repository_of(entry).as_ref() != Some(&repository));
             Ok(())
         })
     }
@@ -92,9 +92,7 @@ impl Store {
         repository: &Repository,
         digest: &briq_spec::Sha256Digest,
     ) -> Result<bool, StoreError> {
-        self.remove_entries(|entry| {
-            entry.digest == *digest && index::repository_of(entry).as_ref() == Some(repository)
-        })
+        self.remove_entries(|entry| entry.digest == *digest && index::repository_of(entry).as_ref() == Some(repository))
     }
 
     fn remove_entries(&self, matches: impl Fn(&Descriptor) -> bool) -> Result<bool, StoreError> {

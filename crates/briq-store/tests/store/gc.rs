@@ -1,0 +1,86 @@
+//! Garbage collection.
+
+use std::time::Duration;
+
+use briq_store::{Collected, GcOptions, Ingest, StoreErrorKind};
+
+use crate::publish::name;
+use crate::samples::{files, package, store};
+
+const ALL: GcOptions = GcOptions { keep_younger_than: Duration::ZERO, dry_run: false };
+
+#[test]
+fn removes_what_nothing_reaches() {
+    let (folder, store) = store();
+    let (one, two) = (package(folder.path(), "1.0.0", &[1; 4000]), package(folder.path(), "1.1.0", &[2; 4000]));
+    store.publish(&one).unwrap();
+    store.publish(&two).unwrap();
+    store.set_alias(&name(), &"old".parse().unwrap(), &"1.0.0".parse().unwrap()).unwrap();
+    assert_eq!(store.gc(&ALL).unwrap(), Collected::default());
+
+    store.remove(&name(), &"1.0.0".parse().unwrap()).unwrap();
+    assert!(store.aliases(&name()).unwrap().is_empty());
+    let counted = store.gc(&GcOptions { dry_run: true, ..ALL }).unwrap();
+    // briq.json, the configuration, the OCI manifest, and the weights; structure and README are shared.
+    assert_eq!(counted.blobs, 4);
+    assert!(counted.bytes > 4000);
+    assert_eq!(store.gc(&ALL).unwrap(), counted);
+    store.package(&two.digest()).unwrap().verify().unwrap();
+    assert!(store.package(&one.digest()).unwrap_err().is_not_found());
+}
+
+#[test]
+fn keeps_what_is_young() {
+    let (_folder, store) = store();
+    store.session().unwrap().put_blob(b"uploaded, its manifest is on the way").unwrap();
+    let hour = GcOptions { keep_younger_than: Duration::from_secs(3600), dry_run: false };
+    assert_eq!(store.gc(&hour).unwrap(), Collected::default());
+    assert_eq!(store.gc(&ALL).unwrap().blobs, 1);
+}
+
+#[test]
+fn removes_what_interrupted_writers_left() {
+    let (_folder, store) = store();
+    let session = store.session().unwrap();
+    let digest = briq_spec::Sha256Digest::from_bytes([1; 32]);
+    let Ingest::Wanted(mut writer) = session.ingest(&digest, 10).unwrap() else { panic!("an empty store") };
+    writer.write(b"half").unwrap();
+    drop((writer, session));
+    assert_eq!(store.gc(&ALL).unwrap(), Collected { blobs: 0, partials: 1, bytes: 4 });
+    assert_eq!(files(&store, "ingest"), [] as [&str; 0]);
+}
+
+#[test]
+fn waits_for_nobody() {
+    let (_folder, store) = store();
+    let session = store.session().unwrap();
+    let error = store.gc(&ALL).unwrap_err();
+    assert!(error.is_busy());
+    assert!(matches!(error.kind(), StoreErrorKind::Busy));
+    drop(session);
+    store.gc(&ALL).unwrap();
+}
+
+#[test]
+fn leaves_open_packages_readable() {
+    let (folder, store) = store();
+    let one = package(folder.path(), "1.0.0", &[9; 100_000]);
+    store.publish(&one).unwrap();
+    let opened = store.package(&one.digest()).unwrap();
+    let weights = "weights-00001-of-00001.safetensors".parse().unwrap();
+    opened.map_unverified(&weights).unwrap();
+    store.remove(&name(), &"1.0.0".parse().unwrap()).unwrap();
+    store.gc(&ALL).unwrap();
+    assert_eq!(opened.read(&weights).unwrap(), [9; 100_000]);
+}
+
+#[test]
+fn removes_nothing_when_a_manifest_is_damaged() {
+    let (folder, store) = store();
+    let published = store.publish(&package(folder.path(), "1.0.0", b"w")).unwrap();
+    let path = store.blob_path(&published.record.manifest);
+    std::fs::write(path, b"{}").unwrap();
+    let before = files(&store, "blobs/sha256");
+    assert!(store.gc(&ALL).unwrap_err().is_corrupt());
+    assert_eq!(files(&store, "blobs/sha256"), before);
+}

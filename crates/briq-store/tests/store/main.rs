@@ -1,0 +1,12 @@
+//! Behaviour of the store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its ground should stop")]
+
+mod artifact;
+mod concurrency;
+mod gc;
+mod ingest;
+mod publish;
+mod resolve;
+mod samples;
+mod skopeo;
