@@ -1,6 +1,7 @@
 //! A deployment on this machine, as a command sees it: propose, wait for the outcome, look, go back, stop.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::ledger::{Entry, Ledger, Verdict};
 use crate::link;
 use crate::plan::{Observed, Plan, plan};
 use crate::proposal::{Launch, Outcome, Promoted, Proposal};
-use crate::protocol::{Fresh, Report, Request, Response};
+use crate::protocol::{Report, Request, Response};
 use crate::status::{Health, ServerStatus, Status};
 use crate::why::Explanation;
 use crate::{address, socket};
@@ -33,9 +34,7 @@ impl Deployment {
     /// The deployment `name` of the Briq home `home`, whether it exists or not.
     pub fn at(home: &Path, name: DeploymentName) -> Self {
         let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
-        Self {
-            folder: Folder::new(&home, name),
-        }
+        Self { folder: Folder::new(&home, name) }
     }
 
     /// The names of the deployments of a home, sorted, stopped ones too.
@@ -77,9 +76,7 @@ impl Deployment {
         let ledger = Ledger::of(&self.folder.history()?);
         let desired = match already_desired(&ledger, proposal) {
             Some(desired) => desired.clone(),
-            None => proposal
-                .clone()
-                .into_desired(self.name().clone(), ledger.next_number()),
+            None => proposal.clone().into_desired(self.name().clone(), ledger.next_number()),
         };
         Ok(plan(&desired, &self.observe(&ledger)?))
     }
@@ -180,9 +177,7 @@ impl Deployment {
     }
 
     fn command_lock(&self, wait: bool) -> Result<File, DeployError> {
-        self.folder
-            .lock("command.lock", wait)?
-            .ok_or_else(|| self.error("change", DeployErrorKind::Busy))
+        self.folder.lock("command.lock", wait)?.ok_or_else(|| self.error("change", DeployErrorKind::Busy))
     }
 
     fn is_supervised(&self) -> Result<bool, DeployError> {
@@ -190,11 +185,7 @@ impl Deployment {
     }
 
     fn report(&self) -> Option<Report> {
-        match socket::ask(
-            &self.folder.file("control.sock"),
-            &Request::Report,
-            Some(REPORT_TIMEOUT),
-        ) {
+        match socket::ask(&self.folder.file("control.sock"), &Request::Report, Some(REPORT_TIMEOUT)) {
             Ok(Response::Report(report)) => Some(report),
             _ => None,
         }
@@ -202,30 +193,16 @@ impl Deployment {
 
     fn observe(&self, ledger: &Ledger) -> Result<Observed, DeployError> {
         let supervised = self.is_supervised()?;
-        let server = if supervised {
-            self.report().and_then(|report| report.server)
-        } else {
-            None
-        };
+        let server = if supervised { self.report().and_then(|report| report.server) } else { None };
         let entry = server.and_then(|server| ledger.entry(server.revision));
         let serving = entry.map(|entry| entry.desired.clone());
-        Ok(Observed {
-            supervised,
-            current: ledger.current().cloned(),
-            serving,
-        })
+        Ok(Observed { supervised, current: ledger.current().cloned(), serving })
     }
 
-    fn rollback_proposal(
-        &self,
-        ledger: &Ledger,
-        to: Option<u64>,
-    ) -> Result<(Proposal, u64), DeployError> {
+    fn rollback_proposal(&self, ledger: &Ledger, to: Option<u64>) -> Result<(Proposal, u64), DeployError> {
         let entry = match to {
             Some(number) => self.served(ledger, number)?,
-            None => ledger
-                .previous()
-                .ok_or_else(|| self.error("roll back", DeployErrorKind::NoPrevious))?,
+            None => ledger.previous().ok_or_else(|| self.error("roll back", DeployErrorKind::NoPrevious))?,
         };
         let mut proposal = Proposal::from_desired(&entry.desired);
         if let Some(current) = ledger.current() {
@@ -255,8 +232,13 @@ impl Deployment {
             Some(desired) => desired.revision.number,
             None => self.propose(ledger.next_number(), proposal, cause)?,
         };
-        let answer = link::reconcile(&self.folder, number, launch)?;
-        self.outcome(number, answer)
+        let undecided = ledger.entry(number).is_none_or(|entry| entry.verdict.is_none());
+        match link::reconcile(&self.folder, number, launch)? {
+            Response::Serving { http, .. } => self.serving(number, http, undecided),
+            Response::Refused { reason, .. } => self.refused(number, reason),
+            Response::Failed { reason } => Err(self.error("deploy", DeployErrorKind::Failed(reason))),
+            other => Err(self.error("deploy", DeployErrorKind::Protocol(format!("{other:?}")))),
+        }
     }
 
     fn propose(&self, number: u64, proposal: &Proposal, cause: Cause) -> Result<u64, DeployError> {
@@ -267,65 +249,42 @@ impl Deployment {
 
     fn check_address(&self, ledger: &Ledger, proposal: &Proposal) -> Result<(), DeployError> {
         let supervised = self.is_supervised()?;
-        let holds = |desired: &Desired| desired.http == proposal.http;
-        if supervised
-            && (ledger.current().is_some_and(holds) || ledger.desired().is_some_and(holds))
-        {
+        if supervised && self.holds(ledger, proposal.http) {
             return Ok(());
         }
         // A server whose supervisor was just killed is ended by the system, but not in the same instant.
-        let patience = if supervised || ledger.desired().is_none() {
-            Duration::ZERO
-        } else {
-            address::PATIENCE
-        };
+        let patience = if supervised || ledger.desired().is_none() { Duration::ZERO } else { address::PATIENCE };
         address::listen(proposal.http, patience).map(drop)
     }
 
-    fn outcome(&self, number: u64, answer: Response) -> Result<Outcome, DeployError> {
+    /// Whether the supervisor listens there already, by what was asked for or by the port that the system chose.
+    fn holds(&self, ledger: &Ledger, http: SocketAddr) -> bool {
+        let asked = [ledger.current(), ledger.desired()].into_iter().flatten().any(|desired| desired.http == http);
+        asked || self.report().and_then(|report| report.server).is_some_and(|server| server.http == http)
+    }
+
+    fn serving(&self, number: u64, http: SocketAddr, was_undecided: bool) -> Result<Outcome, DeployError> {
         let ledger = Ledger::of(&self.folder.history()?);
-        let revision = |number: u64| {
-            ledger
-                .entry(number)
-                .map(|entry| entry.desired.revision.clone())
-        };
-        let unknown = || self.error("deploy", DeployErrorKind::NoSuchRevision(number));
-        let this: Revision = revision(number).ok_or_else(unknown)?;
-        match answer {
-            Response::Serving {
-                http,
-                promoted: Some(Fresh { took, previous }),
-                ..
-            } => {
-                let previous = previous.and_then(revision);
-                Ok(Outcome::Promoted(Promoted {
-                    revision: this,
-                    http,
-                    previous,
-                    took,
-                }))
+        let revision = self.revision(&ledger, number)?;
+        match ledger.entry(number).and_then(|entry| entry.verdict.as_ref()) {
+            Some(&Verdict::Promoted { took, previous, .. }) if was_undecided => {
+                let previous = previous.and_then(|previous| self.revision(&ledger, previous).ok());
+                Ok(Outcome::Promoted(Promoted { revision, http, previous, took }))
             }
-            Response::Serving {
-                http,
-                promoted: None,
-                ..
-            } => Ok(Outcome::Unchanged {
-                revision: this,
-                http,
-            }),
-            Response::Refused { reason, .. } => {
-                let serving = ledger.current().map(|current| current.revision.clone());
-                Ok(Outcome::Refused {
-                    revision: this,
-                    reason,
-                    serving,
-                })
-            }
-            Response::Failed { reason } => {
-                Err(self.error("deploy", DeployErrorKind::Failed(reason)))
-            }
-            other => Err(self.error("deploy", DeployErrorKind::Protocol(format!("{other:?}")))),
+            _ => Ok(Outcome::Unchanged { revision, http }),
         }
+    }
+
+    fn refused(&self, number: u64, reason: String) -> Result<Outcome, DeployError> {
+        let ledger = Ledger::of(&self.folder.history()?);
+        let revision = self.revision(&ledger, number)?;
+        let serving = ledger.current().map(|current| current.revision.clone());
+        Ok(Outcome::Refused { revision, reason, serving })
+    }
+
+    fn revision(&self, ledger: &Ledger, number: u64) -> Result<Revision, DeployError> {
+        let entry = ledger.entry(number).map(|entry| entry.desired.revision.clone());
+        entry.ok_or_else(|| self.error("find a revision of", DeployErrorKind::NoSuchRevision(number)))
     }
 
     fn stop_supervisor(&self) -> Result<(), DeployError> {

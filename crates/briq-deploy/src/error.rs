@@ -77,10 +77,7 @@ impl DeployErrorKind {
 
 impl DeployError {
     pub(crate) fn new(doing: impl Into<String>, kind: impl Into<DeployErrorKind>) -> Self {
-        Self {
-            doing: doing.into(),
-            kind: kind.into(),
-        }
+        Self { doing: doing.into(), kind: kind.into() }
     }
 
     /// For `map_err`: what was being done to which file.
@@ -96,10 +93,7 @@ impl DeployError {
 
     /// There is no such deployment or revision.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self.kind,
-            DeployErrorKind::NotFound | DeployErrorKind::NoSuchRevision(_)
-        )
+        matches!(self.kind, DeployErrorKind::NotFound | DeployErrorKind::NoSuchRevision(_))
     }
 
     /// Another program listens at the address.
@@ -109,10 +103,7 @@ impl DeployError {
 
     /// Another command or supervisor is at work on the deployment.
     pub fn is_busy(&self) -> bool {
-        matches!(
-            self.kind,
-            DeployErrorKind::Busy | DeployErrorKind::AlreadySupervised
-        )
+        matches!(self.kind, DeployErrorKind::Busy | DeployErrorKind::AlreadySupervised)
     }
 
     /// The history was changed, cut or mixed up after it was written.
@@ -122,10 +113,7 @@ impl DeployError {
 
     /// The same call may succeed when it is made again.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            DeployErrorKind::Busy | DeployErrorKind::SupervisorEnded { .. }
-        )
+        matches!(self.kind, DeployErrorKind::Busy | DeployErrorKind::SupervisorEnded { .. })
     }
 
     /// The operating system refused.
@@ -136,23 +124,16 @@ impl DeployError {
     /// Advice for a person, where there is some.
     pub fn hint(&self) -> Option<String> {
         match &self.kind {
-            DeployErrorKind::AddressInUse(address) => Some(format!(
-                "choose another address with `--http`, or end the program that listens on {address}"
-            )),
+            DeployErrorKind::AddressInUse(address) => {
+                Some(format!("choose another address with `--http`, or end the program that listens on {address}"))
+            }
             DeployErrorKind::Busy => Some("wait until it is done, then try again".to_owned()),
-            DeployErrorKind::SupervisorEnded { log } if !log.is_empty() => {
-                Some(format!("its log ends with: {log}"))
+            DeployErrorKind::SupervisorEnded { log } if !log.is_empty() => Some(format!("its log ends with: {log}")),
+            DeployErrorKind::SupervisorEnded { .. } => Some("deploy again: it goes on where it was".to_owned()),
+            DeployErrorKind::Tampered { .. } => {
+                Some("restore the deployment's folder from a backup, or move it away and deploy anew".to_owned())
             }
-            DeployErrorKind::SupervisorEnded { .. } => {
-                Some("deploy again: it goes on where it was".to_owned())
-            }
-            DeployErrorKind::Tampered { .. } => Some(
-                "restore the deployment's folder from a backup, or move it away and deploy anew"
-                    .to_owned(),
-            ),
-            DeployErrorKind::NeverServed(_) => {
-                Some("`briq history` tells which revisions were promoted".to_owned())
-            }
+            DeployErrorKind::NeverServed(_) => Some("`briq history` tells which revisions were promoted".to_owned()),
             _ => None,
         }
     }

@@ -60,25 +60,15 @@ impl Folder {
     pub(crate) fn create(&self) -> Result<(), DeployError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder
-            .create(&self.path)
-            .map_err(DeployError::io("create", &self.path))
+        builder.create(&self.path).map_err(DeployError::io("create", &self.path))
     }
 
     /// Waits for the lock, or fails at once with `None`.
     pub(crate) fn lock(&self, name: &str, wait: bool) -> Result<Option<File>, DeployError> {
         let path = self.file(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(DeployError::io("open", &path))?;
-        let locked = if wait {
-            file.lock().map_err(TryLockError::Error)
-        } else {
-            file.try_lock()
-        };
+        let locked = if wait { file.lock().map_err(TryLockError::Error) } else { file.try_lock() };
         match locked {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -106,10 +96,9 @@ impl Folder {
         let head = self.head()?;
         let history = History::verify(&self.name, &self.history_bytes()?)?;
         match head {
-            Some(head) if !history.contains(&head) => Err(history.tampered(
-                &self.name,
-                "it was there once and is missing now".to_owned(),
-            )),
+            Some(head) if !history.contains(&head) => {
+                Err(history.tampered(&self.name, "it was there once and is missing now".to_owned()))
+            }
             _ => Ok(history),
         }
     }
@@ -118,10 +107,7 @@ impl Folder {
     pub(crate) fn existing_history(&self) -> Result<History, DeployError> {
         let history = self.history()?;
         if history.records().is_empty() {
-            return Err(DeployError::new(
-                format!("find {}", self.name),
-                DeployErrorKind::NotFound,
-            ));
+            return Err(DeployError::new(format!("find {}", self.name), DeployErrorKind::NotFound));
         }
         Ok(history)
     }
@@ -129,14 +115,12 @@ impl Folder {
     fn history_bytes(&self) -> Result<Vec<u8>, DeployError> {
         let path = self.file("history.jsonl");
         let mut bytes = Vec::new();
-        let read = File::open(&path)
-            .and_then(|file| file.take(MAX_HISTORY_BYTES + 1).read_to_end(&mut bytes));
+        let read = File::open(&path).and_then(|file| file.take(MAX_HISTORY_BYTES + 1).read_to_end(&mut bytes));
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(bytes),
             Err(error) => Err(DeployError::io("read", &path)(error)),
             Ok(_) if bytes.len() as u64 > MAX_HISTORY_BYTES => {
-                let kind =
-                    DeployErrorKind::Failed(format!("it is longer than {MAX_HISTORY_BYTES} bytes"));
+                let kind = DeployErrorKind::Failed(format!("it is longer than {MAX_HISTORY_BYTES} bytes"));
                 Err(DeployError::new(format!("read {}", path.display()), kind))
             }
             Ok(_) => Ok(bytes),
@@ -199,15 +183,8 @@ impl Folder {
             let aside = self.file(&format!("{name}.1"));
             std::fs::rename(&path, &aside).map_err(DeployError::io("move aside", &path))?;
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(DeployError::io("open", &path))?;
-        let length = file
-            .metadata()
-            .map_err(DeployError::io("read", &path))?
-            .len();
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(DeployError::io("open", &path))?;
+        let length = file.metadata().map_err(DeployError::io("read", &path))?.len();
         Ok((file, length))
     }
 
@@ -218,11 +195,7 @@ impl Folder {
 }
 
 fn append(path: &Path, end: u64, line: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end))?;
     file.write_all(line)?;
@@ -245,10 +218,6 @@ fn read_tail(path: &Path, start: u64) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     file.take(MAX_TAIL).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let whole = if from > start {
-        text.split_once('\n').map_or("", |(_, rest)| rest)
-    } else {
-        &text
-    };
+    let whole = if from > start { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
     Ok(whole.trim_end().to_owned())
 }

@@ -118,19 +118,8 @@ struct Hashed<'a> {
 
 impl Record {
     fn computed_hash(&self) -> Blake3Digest {
-        let Self {
-            seq,
-            time,
-            event,
-            prev,
-            ..
-        } = self;
-        hash(&json(&Hashed {
-            seq: *seq,
-            time: *time,
-            event,
-            prev: *prev,
-        }))
+        let Self { seq, time, event, prev, .. } = self;
+        hash(&json(&Hashed { seq: *seq, time: *time, event, prev: *prev }))
     }
 
     fn line(&self) -> Vec<u8> {
@@ -151,11 +140,7 @@ pub struct History {
 impl History {
     pub(crate) fn empty(name: &DeploymentName) -> Self {
         let genesis = hash(format!("briq deployment history 1\n{name}\n").as_bytes());
-        Self {
-            records: Vec::new(),
-            genesis,
-            whole_bytes: 0,
-        }
+        Self { records: Vec::new(), genesis, whole_bytes: 0 }
     }
 
     /// Reads and verifies. What stands after the last line end is a record whose writer was killed: it was never
@@ -165,14 +150,9 @@ impl History {
     /// [`DeployError::is_tampered`], naming the first record that does not hold.
     pub fn verify(name: &DeploymentName, bytes: &[u8]) -> Result<Self, DeployError> {
         let mut history = Self::empty(name);
-        let whole = bytes
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |end| end + 1);
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         for line in bytes[..whole].split_inclusive(|&byte| byte == b'\n') {
-            history
-                .admit(&line[..line.len() - 1])
-                .map_err(|what| history.tampered(name, what))?;
+            history.admit(&line[..line.len() - 1]).map_err(|what| history.tampered(name, what))?;
         }
         Ok(history)
     }
@@ -196,10 +176,7 @@ impl History {
     }
 
     pub(crate) fn tampered(&self, name: &DeploymentName, what: String) -> DeployError {
-        let kind = DeployErrorKind::Tampered {
-            record: self.next_seq(),
-            what,
-        };
+        let kind = DeployErrorKind::Tampered { record: self.next_seq(), what };
         DeployError::new(format!("trust the history of {name}"), kind)
     }
 
@@ -215,19 +192,8 @@ impl History {
     /// The next record, taken up into this history; what is to be written to the file is returned.
     pub(crate) fn extend(&mut self, event: Event, time: Timestamp) -> Vec<u8> {
         let (seq, prev) = (self.next_seq(), self.head());
-        let hash = hash(&json(&Hashed {
-            seq,
-            time,
-            event: &event,
-            prev,
-        }));
-        let record = Record {
-            seq,
-            time,
-            event,
-            prev,
-            hash,
-        };
+        let hash = hash(&json(&Hashed { seq, time, event: &event, prev }));
+        let record = Record { seq, time, event, prev, hash };
         let mut line = record.line();
         line.push(b'\n');
         self.push(record);

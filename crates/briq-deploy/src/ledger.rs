@@ -62,10 +62,7 @@ impl Ledger {
     /// Adds up a history.
     pub fn of(history: &History) -> Self {
         let mut ledger = Self::default();
-        history
-            .records()
-            .iter()
-            .for_each(|record| ledger.apply(record));
+        history.records().iter().for_each(|record| ledger.apply(record));
         ledger
     }
 
@@ -73,9 +70,7 @@ impl Ledger {
     pub(crate) fn apply(&mut self, record: &Record) {
         let time = record.time;
         match &record.event {
-            Event::Proposed { desired, cause } => {
-                self.propose(desired.clone(), cause.clone(), time)
-            }
+            Event::Proposed { desired, cause } => self.propose(desired.clone(), cause.clone(), time),
             Event::Promoted { revision, took } => self.promote(*revision, *took, time),
             Event::Refused { revision, reason } => self.refuse(*revision, reason.clone(), time),
             Event::Stopped {} => self.stop(),
@@ -87,29 +82,14 @@ impl Ledger {
 
     fn propose(&mut self, desired: Desired, cause: Cause, proposed: Timestamp) {
         let number = desired.revision.number;
-        self.revisions.insert(
-            number,
-            Entry {
-                desired,
-                cause,
-                proposed,
-                verdict: None,
-            },
-        );
+        self.revisions.insert(number, Entry { desired, cause, proposed, verdict: None });
         self.desired = Some(number);
         self.stopped = false;
     }
 
     fn promote(&mut self, number: u64, took: Took, time: Timestamp) {
         let previous = self.current;
-        self.decide(
-            number,
-            Verdict::Promoted {
-                time,
-                took,
-                previous,
-            },
-        );
+        self.decide(number, Verdict::Promoted { time, took, previous });
         self.current = Some(number);
     }
 
@@ -144,16 +124,12 @@ impl Ledger {
 
     /// The revision that is to serve; `None` before the first, and when the deployment was ended by command.
     pub fn desired(&self) -> Option<&Desired> {
-        self.desired
-            .and_then(|number| self.entry(number))
-            .map(|entry| &entry.desired)
+        self.desired.and_then(|number| self.entry(number)).map(|entry| &entry.desired)
     }
 
     /// The revision that was promoted last and is not ended by command.
     pub fn current(&self) -> Option<&Desired> {
-        self.current
-            .and_then(|number| self.entry(number))
-            .map(|entry| &entry.desired)
+        self.current.and_then(|number| self.entry(number)).map(|entry| &entry.desired)
     }
 
     /// What is to serve and was neither promoted nor refused.
@@ -174,9 +150,7 @@ impl Ledger {
 
     /// The number for the next revision.
     pub fn next_number(&self) -> u64 {
-        self.revisions
-            .last_key_value()
-            .map_or(1, |(last, _)| last + 1)
+        self.revisions.last_key_value().map_or(1, |(last, _)| last + 1)
     }
 
     /// What a rollback without a number goes back to: the revision that served before the present one (or, when the

@@ -19,21 +19,15 @@ use crate::socket;
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks a running supervisor, or one that is started for it, for a revision; waits until it is decided.
-pub(crate) fn reconcile(
-    folder: &Folder,
-    revision: u64,
-    launch: &Launch<'_>,
-) -> Result<Response, DeployError> {
+pub(crate) fn reconcile(folder: &Folder, revision: u64, launch: &Launch<'_>) -> Result<Response, DeployError> {
     let (stream, log_start) = connect_or_start(folder, launch)?;
-    exchange(stream, &Request::Reconcile { revision })
-        .map_err(|error| explain(folder, log_start, error))
+    exchange(stream, &Request::Reconcile { revision }).map_err(|error| explain(folder, log_start, error))
 }
 
 /// Asks a running supervisor; waits as long as it lives.
 pub(crate) fn ask(folder: &Folder, request: &Request) -> Result<Response, DeployError> {
     let start = log_length(folder);
-    let answer =
-        socket::connect(&folder.file("control.sock")).and_then(|stream| exchange(stream, request));
+    let answer = socket::connect(&folder.file("control.sock")).and_then(|stream| exchange(stream, request));
     answer.map_err(|error| explain(folder, start, error))
 }
 
@@ -53,9 +47,7 @@ fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<Response> {
 fn explain(folder: &Folder, log_start: u64, error: io::Error) -> DeployError {
     let doing = format!("speak to the supervisor of {}", folder.name());
     match error.kind() {
-        ErrorKind::InvalidData => {
-            DeployError::new(doing, DeployErrorKind::Protocol(error.to_string()))
-        }
+        ErrorKind::InvalidData => DeployError::new(doing, DeployErrorKind::Protocol(error.to_string())),
         _ => {
             let log = folder.log_tail("supervisor.log", log_start);
             DeployError::new(doing, DeployErrorKind::SupervisorEnded { log })
@@ -67,24 +59,19 @@ fn log_length(folder: &Folder) -> u64 {
     std::fs::metadata(folder.file("supervisor.log")).map_or(0, |metadata| metadata.len())
 }
 
-fn connect_or_start(
-    folder: &Folder,
-    launch: &Launch<'_>,
-) -> Result<(UnixStream, u64), DeployError> {
+fn connect_or_start(folder: &Folder, launch: &Launch<'_>) -> Result<(UnixStream, u64), DeployError> {
     let control = folder.file("control.sock");
     let mut log_start = log_length(folder);
     let mut started: Option<Child> = None;
     let mut pauses = Pauses::within(START_TIMEOUT);
     loop {
         if let Ok(stream) = socket::connect(&control) {
-            started.map(reap);
+            started.into_iter().for_each(reap);
             return Ok((stream, log_start));
         }
         let alive = folder.is_locked("supervisor.lock")?;
         match &mut started {
-            None if !alive => {
-                (started, log_start) = start(folder, launch).map(|(child, at)| (Some(child), at))?
-            }
+            None if !alive => (started, log_start) = start(folder, launch).map(|(child, at)| (Some(child), at))?,
             _ => {}
         }
         let ended = !alive && started.as_mut().is_some_and(has_ended);
@@ -97,14 +84,10 @@ fn connect_or_start(
 
 fn start(folder: &Folder, launch: &Launch<'_>) -> Result<(Child, u64), DeployError> {
     let (log, start) = folder.log("supervisor.log")?;
-    let clone = log
-        .try_clone()
-        .map_err(DeployError::io("open", &folder.file("supervisor.log")))?;
+    let clone = log.try_clone().map_err(DeployError::io("open", &folder.file("supervisor.log")))?;
     let mut command = (launch.supervisor)();
     command.stdin(Stdio::null()).stdout(clone).stderr(log);
-    let child = command
-        .spawn()
-        .map_err(|error| DeployError::new("start the supervisor", error))?;
+    let child = command.spawn().map_err(|error| DeployError::new("start the supervisor", error))?;
     tracing::debug!(pid = child.id(), "supervisor started");
     Ok((child, start))
 }

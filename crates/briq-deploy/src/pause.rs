@@ -15,10 +15,7 @@ pub(crate) struct Pauses {
 
 impl Pauses {
     pub(crate) fn within(time: Duration) -> Self {
-        Self {
-            deadline: Instant::now() + time,
-            next: SHORTEST,
-        }
+        Self { deadline: Instant::now() + time, next: SHORTEST }
     }
 
     /// The length of the next pause; `None` when the time is over.

@@ -75,10 +75,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut steps = Vec::new();
     let mut serving = observed.serving.as_ref();
     if !observed.supervised {
-        steps.extend([
-            Step::CheckAddress { http: desired.http },
-            Step::StartSupervisor,
-        ]);
+        steps.extend([Step::CheckAddress { http: desired.http }, Step::StartSupervisor]);
     }
     let promoted = observed.current.as_ref();
     if let (None, Some(current)) = (serving, promoted) {
@@ -88,9 +85,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
     steps.extend(reach(desired, serving));
     if promoted.map(|current| current.revision.number) != Some(desired.revision.number) {
-        steps.push(Step::Promote {
-            revision: desired.revision.number,
-        });
+        steps.push(Step::Promote { revision: desired.revision.number });
     }
     steps.extend(retire(desired, serving));
     Plan { steps }
@@ -100,36 +95,22 @@ fn reach(desired: &Desired, serving: Option<&Desired>) -> Vec<Step> {
     match serving {
         Some(serving) if serving.revision.number == desired.revision.number => Vec::new(),
         Some(serving) if can_swap(desired, serving) => {
-            vec![Step::Swap {
-                revision: desired.revision.clone(),
-                digest: desired.revision.digest,
-            }]
+            vec![Step::Swap { revision: desired.revision.clone(), digest: desired.revision.digest }]
         }
         _ => start(desired).into(),
     }
 }
 
 fn retire(desired: &Desired, serving: Option<&Desired>) -> Option<Step> {
-    let replaced = |serving: &&Desired| {
-        serving.revision.number != desired.revision.number && !can_swap(desired, serving)
-    };
-    serving.filter(replaced).map(|serving| Step::DrainServer {
-        revision: serving.revision.number,
-    })
+    let replaced =
+        |serving: &&Desired| serving.revision.number != desired.revision.number && !can_swap(desired, serving);
+    serving.filter(replaced).map(|serving| Step::DrainServer { revision: serving.revision.number })
 }
 
 fn start(desired: &Desired) -> [Step; 2] {
-    let start = Step::StartServer {
-        revision: desired.revision.clone(),
-        http: desired.http,
-        backend: desired.backend.clone(),
-    };
-    [
-        start,
-        Step::WaitReady {
-            revision: desired.revision.number,
-        },
-    ]
+    let start =
+        Step::StartServer { revision: desired.revision.clone(), http: desired.http, backend: desired.backend.clone() };
+    [start, Step::WaitReady { revision: desired.revision.number }]
 }
 
 /// A process keeps its address, its backend and the name of its model for life; the rest is swapped inside it.
@@ -144,10 +125,7 @@ impl fmt::Display for Plan {
         if self.steps.is_empty() {
             return f.write_str("nothing to do\n");
         }
-        self.steps
-            .iter()
-            .zip(1..)
-            .try_for_each(|(step, number): (_, u32)| writeln!(f, "{number}. {step}"))
+        self.steps.iter().zip(1..).try_for_each(|(step, number): (_, u32)| writeln!(f, "{number}. {step}"))
     }
 }
 
@@ -156,22 +134,11 @@ impl fmt::Display for Step {
         match self {
             Self::CheckAddress { http } => write!(f, "see that {http} is free"),
             Self::StartSupervisor => f.write_str("start a supervisor"),
-            Self::StartServer {
-                revision,
-                http,
-                backend,
-            } => {
-                write!(
-                    f,
-                    "start a server on {http} with {} (backend {backend})",
-                    Named(revision)
-                )
+            Self::StartServer { revision, http, backend } => {
+                write!(f, "start a server on {http} with {} (backend {backend})", Named(revision))
             }
             Self::WaitReady { revision } => {
-                write!(
-                    f,
-                    "wait until revision {revision} has proved its golden examples and is ready"
-                )
+                write!(f, "wait until revision {revision} has proved its golden examples and is ready")
             }
             Self::Swap { revision, .. } => {
                 write!(f, "swap the running server to {}", Named(revision))
@@ -189,12 +156,7 @@ pub(crate) struct Named<'a>(pub(crate) &'a Revision);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Revision {
-            number,
-            package,
-            version,
-            ..
-        } = self.0;
+        let Revision { number, package, version, .. } = self.0;
         write!(f, "{package} {version} (revision {number})")
     }
 }

@@ -29,45 +29,14 @@ pub struct Proposal {
 impl Proposal {
     /// The proposal as revision `number` of the deployment `name`.
     pub fn into_desired(self, name: DeploymentName, number: u64) -> Desired {
-        let Self {
-            package,
-            version,
-            digest,
-            source,
-            http,
-            backend,
-        } = self;
-        Desired {
-            name,
-            revision: Revision {
-                number,
-                package,
-                version,
-                digest,
-                source,
-            },
-            http,
-            backend,
-        }
+        let Self { package, version, digest, source, http, backend } = self;
+        Desired { name, revision: Revision { number, package, version, digest, source }, http, backend }
     }
 
     /// What `desired` would be if it were proposed again.
     pub fn from_desired(desired: &Desired) -> Self {
-        let Revision {
-            package,
-            version,
-            digest,
-            source,
-            ..
-        } = desired.revision.clone();
-        Self {
-            package,
-            version,
-            digest,
-            source,
-            http: desired.http,
-            backend: desired.backend.clone(),
-        }
+        let Revision { package, version, digest, source, .. } = desired.revision.clone();
+        Self { package, version, digest, source, http: desired.http, backend: desired.backend.clone() }
     }
 
     /// Whether `desired` already is what is proposed: the same package, address and backend, however it was referred
@@ -130,7 +99,7 @@ pub struct Promoted {
 }
 
 /// What a rollout took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Took {
     /// Milliseconds from the first step to the promotion.

@@ -8,8 +8,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::proposal::Took;
-
 /// What a command asks of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
@@ -27,11 +25,7 @@ pub(crate) enum Request {
 #[serde(tag = "result", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Response {
     /// To `Reconcile`: it serves.
-    Serving {
-        revision: u64,
-        http: SocketAddr,
-        promoted: Option<Fresh>,
-    },
+    Serving { revision: u64, http: SocketAddr },
     /// To `Reconcile`: it did not pass.
     Refused { revision: u64, reason: String },
     /// To `Report`.
@@ -40,14 +34,6 @@ pub(crate) enum Response {
     Stopped,
     /// To any request: it could not be done.
     Failed { reason: String },
-}
-
-/// How a promotion since the request went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fresh {
-    pub(crate) took: Took,
-    pub(crate) previous: Option<u64>,
 }
 
 /// What a supervisor is doing.

@@ -57,8 +57,7 @@ pub(crate) fn receive<A: DeserializeOwned>(stream: &UnixStream) -> io::Result<A>
     let mut line = Vec::new();
     BufReader::new(stream.take(MAX_MESSAGE_BYTES)).read_until(b'\n', &mut line)?;
     match line.pop() {
-        Some(b'\n') => serde_json::from_slice(&line)
-            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error)),
+        Some(b'\n') => serde_json::from_slice(&line).map_err(|error| io::Error::new(ErrorKind::InvalidData, error)),
         Some(_) if line.len() as u64 + 1 >= MAX_MESSAGE_BYTES => {
             Err(io::Error::new(ErrorKind::InvalidData, "message too long"))
         }
@@ -72,19 +71,11 @@ fn reach<T>(path: &Path, use_address: impl FnOnce(&Path) -> io::Result<T>) -> io
         return use_address(path);
     }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::Error::new(
-            ErrorKind::InvalidInput,
-            "no path of a socket",
-        ));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "no path of a socket"));
     };
     let folder = File::open(folder)?;
-    let address: PathBuf = [
-        "/proc/self/fd".as_ref(),
-        folder.as_raw_fd().to_string().as_ref(),
-        Path::new(name),
-    ]
-    .iter()
-    .collect();
+    let address: PathBuf =
+        ["/proc/self/fd".as_ref(), folder.as_raw_fd().to_string().as_ref(), Path::new(name)].iter().collect();
     use_address(&address)
 }
 
@@ -104,10 +95,7 @@ mod tests {
     fn rejects_what_is_no_message() {
         assert_eq!(pair(b"\"yes\"\n").unwrap(), "yes");
         assert_eq!(pair(b"").unwrap_err().kind(), ErrorKind::UnexpectedEof);
-        assert_eq!(
-            pair(b"\"yes\"").unwrap_err().kind(),
-            ErrorKind::UnexpectedEof
-        );
+        assert_eq!(pair(b"\"yes\"").unwrap_err().kind(), ErrorKind::UnexpectedEof);
         assert_eq!(pair(b"\"yes\n").unwrap_err().kind(), ErrorKind::InvalidData);
         assert_eq!(pair(b"7\n").unwrap_err().kind(), ErrorKind::InvalidData);
         let long = vec![b'x'; usize::try_from(MAX_MESSAGE_BYTES).unwrap()];

@@ -83,30 +83,14 @@ impl fmt::Display for Status {
         if let Some(current) = &self.current {
             writeln!(f, "  current   {}", Named(&current.revision))?;
         }
-        if let Some(desired) = self
-            .desired
-            .as_ref()
-            .filter(|desired| Some(*desired) != self.current.as_ref())
-        {
+        if let Some(desired) = self.desired.as_ref().filter(|desired| Some(*desired) != self.current.as_ref()) {
             writeln!(f, "  desired   {}", Named(&desired.revision))?;
         }
         if let Some(server) = &self.server {
-            writeln!(
-                f,
-                "  server    http://{} (process {})",
-                server.http, server.pid
-            )?;
+            writeln!(f, "  server    http://{} (process {})", server.http, server.pid)?;
         }
-        if let Some(state) = self
-            .server
-            .as_ref()
-            .and_then(|server| server.state.as_ref())
-        {
-            writeln!(
-                f,
-                "  requests  {}, {} failed",
-                state.requests, state.failures
-            )?;
+        if let Some(state) = self.server.as_ref().and_then(|server| server.state.as_ref()) {
+            writeln!(f, "  requests  {}, {} failed", state.requests, state.failures)?;
         }
         if let Some(problem) = &self.problem {
             writeln!(f, "  problem   {problem}")?;

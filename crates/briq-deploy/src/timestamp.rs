@@ -16,9 +16,7 @@ impl Timestamp {
     /// The present moment by the system's clock.
     pub fn now() -> Self {
         // A clock before 1970 is broken; the record is worth more than its time.
-        let elapsed = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -38,11 +36,7 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(self.0 / DAY_MS);
         let ms = self.0 % DAY_MS;
         let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-            ms % 1000
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
     }
 }
 
@@ -52,9 +46,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let parsed = parse(text).ok_or(InvalidTimestamp)?;
         // One moment has one spelling: whatever prints differently (30 February, second 60) is refused.
-        (parsed.to_string() == text)
-            .then_some(parsed)
-            .ok_or(InvalidTimestamp)
+        (parsed.to_string() == text).then_some(parsed).ok_or(InvalidTimestamp)
     }
 }
 
@@ -74,15 +66,10 @@ fn parse(text: &str) -> Option<Timestamp> {
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let z = days + 719_468;
     let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }

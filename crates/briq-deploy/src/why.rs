@@ -25,27 +25,11 @@ pub struct Explanation {
 impl Explanation {
     pub(crate) fn of(number: u64, history: &History, ledger: &Ledger) -> Option<Self> {
         let entry = ledger.entry(number)?.clone();
-        let is_current = ledger
-            .current()
-            .is_some_and(|current| current.revision.number == number);
+        let is_current = ledger.current().is_some_and(|current| current.revision.number == number);
         let replaced = |later: &&Entry| replaces(later, number);
-        let replaced_by = ledger
-            .revisions()
-            .values()
-            .find(replaced)
-            .map(|later| later.desired.revision.number);
-        let records = history
-            .records()
-            .iter()
-            .filter(|record| tells_of(record, number))
-            .cloned()
-            .collect();
-        Some(Self {
-            entry,
-            is_current,
-            replaced_by,
-            records,
-        })
+        let replaced_by = ledger.revisions().values().find(replaced).map(|later| later.desired.revision.number);
+        let records = history.records().iter().filter(|record| tells_of(record, number)).cloned().collect();
+        Some(Self { entry, is_current, replaced_by, records })
     }
 }
 
@@ -66,33 +50,16 @@ fn tells_of(record: &Record, number: u64) -> bool {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry {
-            desired, proposed, ..
-        } = &self.entry;
-        writeln!(
-            f,
-            "{}, {}",
-            Named(&desired.revision),
-            desired.revision.digest
-        )?;
+        let Entry { desired, proposed, .. } = &self.entry;
+        writeln!(f, "{}, {}", Named(&desired.revision), desired.revision.digest)?;
         match &self.entry.cause {
-            Cause::Deploy {} => writeln!(
-                f,
-                "  {proposed}  asked for by a deployment of {}",
-                desired.revision.source
-            )?,
-            Cause::Rollback { to } => {
-                writeln!(f, "  {proposed}  asked for by a rollback to revision {to}")?
-            }
+            Cause::Deploy {} => writeln!(f, "  {proposed}  asked for by a deployment of {}", desired.revision.source)?,
+            Cause::Rollback { to } => writeln!(f, "  {proposed}  asked for by a rollback to revision {to}")?,
         }
         self.write_verdict(f)?;
         for record in &self.records {
             if let Event::ServerLost { pid, how, .. } = &record.event {
-                writeln!(
-                    f,
-                    "  {}  its server (process {pid}) was lost: {how}",
-                    record.time
-                )?;
+                writeln!(f, "  {}  its server (process {pid}) was lost: {how}", record.time)?;
             }
         }
         match (self.is_current, self.replaced_by) {
@@ -107,11 +74,7 @@ impl Explanation {
     fn write_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.entry.verdict {
             Some(Verdict::Refused { time, reason }) => writeln!(f, "  {time}  refused: {reason}"),
-            Some(Verdict::Promoted {
-                time,
-                took,
-                previous,
-            }) => {
+            Some(Verdict::Promoted { time, took, previous }) => {
                 write!(f, "  {time}  promoted after {} ms", took.total_ms)?;
                 match took.golden_ms {
                     Some(ms) => write!(f, ": its golden examples held on this host ({ms} ms)")?,
