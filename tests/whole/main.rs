@@ -1,0 +1,1 @@
+//! Briq from outside: the program, driven as a person drives it.

@@ -1,0 +1,89 @@
+//! Design and training: the project, a first version after a few epochs, a better one after all of them.
+
+use anyhow::{Context, Result, ensure};
+
+use super::stage::{NAME, Stage, word};
+use crate::briq::number;
+use crate::story::{Story, seconds};
+
+/// Epochs of the first version: good enough to be published, and not as good as it gets.
+const FEW_EPOCHS: u32 = 8;
+
+/// `briq new`: a project with real data and a network that is declared, not programmed.
+pub(super) fn design(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.step("Design: a project with 1,797 handwritten digits");
+    story.command(&format!("briq new {NAME} --template digits"));
+    stage.briq.read(&["new", word(&stage.project)?, "--template", "digits"])?;
+    let layers = recipe(stage)?.matches("[[layer]]").count();
+    story.done(&format!("briq.toml declares the data, {layers} layers and how to train them"));
+    Ok(())
+}
+
+/// `briq train`, stopped early on purpose, and `briq evaluate`.
+pub(super) fn train_first(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.step(&format!("Train 1.0.0, for {FEW_EPOCHS} epochs only"));
+    let full = recipe(stage)?;
+    write_recipe(stage, &set(&set(&full, "version", "\"1.0.0\""), "epochs", &FEW_EPOCHS.to_string()))?;
+    train(stage, story, "1.0.0")?;
+    write_recipe(stage, &set(&full, "version", "\"1.0.0\""))
+}
+
+/// The same recipe to its end, published as a compatible version.
+pub(super) fn train_better(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.step("Train 1.1.0, for as long as it gets better");
+    write_recipe(stage, &set(&recipe(stage)?, "version", "\"1.1.0\""))?;
+    train(stage, story, "1.1.0")?;
+    let file = stage.file("1.1.0");
+    stage.briq.read(&["publish", word(&file)?])?;
+    story.tick("packed and published as digits 1.1.0");
+    Ok(())
+}
+
+fn train(stage: &Stage, story: &mut Story, version: &str) -> Result<()> {
+    let project = word(&stage.project)?;
+    story.command(&format!("briq train {NAME}"));
+    stage.briq.show(&["train", project])?;
+    story.done("trained, validated after each epoch, and kept where it was best");
+    let file = stage.file(version);
+    stage.briq.read(&["pack", project, "-o", word(&file)?])?;
+    let accuracy = number(&stage.briq.json(&["inspect", word(&file)?])?, "accuracy")?;
+    story.tick(&format!("{:.2} % right on digits it has never seen", accuracy * 100.0));
+    story.figure(&format!("test accuracy of {version}"), format!("{:.2} %", accuracy * 100.0));
+    ensure!(accuracy >= 0.90, "{version} is right on {accuracy} of the held-out digits only");
+    Ok(())
+}
+
+fn recipe(stage: &Stage) -> Result<String> {
+    std::fs::read_to_string(stage.project.join("briq.toml")).context("read briq.toml")
+}
+
+fn write_recipe(stage: &Stage, text: &str) -> Result<()> {
+    std::fs::write(stage.project.join("briq.toml"), text).context("write briq.toml")
+}
+
+/// The recipe with one key set to another value, comments and all else as they were.
+fn set(recipe: &str, key: &str, value: &str) -> String {
+    let line = |line: &str| match line.split_once('=') {
+        Some((name, _)) if name.trim() == key => format!("{key} = {value}\n"),
+        _ => format!("{line}\n"),
+    };
+    recipe.lines().map(line).collect()
+}
+
+/// How long a measured command took, for the table.
+pub(super) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, String)> {
+    let began = std::time::Instant::now();
+    Ok((work()?, seconds(began.elapsed())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_one_key() {
+        let recipe = "[package]\nversion = \"0.1.0\" # first\n[train]\nepochs = 60\nbatch-size = 8\n";
+        let changed = set(&set(recipe, "version", "\"1.0.0\""), "epochs", "3");
+        assert_eq!(changed, "[package]\nversion = \"1.0.0\"\n[train]\nepochs = 3\nbatch-size = 8\n");
+    }
+}

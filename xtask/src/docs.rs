@@ -1,0 +1,116 @@
+//! `cargo xtask docs`: rustdoc without a warning, generated pages that are up to date, and the book.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{self, succeeds};
+use crate::workspace::{BUILD, Workspace};
+
+/// The generated page that describes every verb.
+pub(crate) const COMMANDS: &str = "docs/src/reference/commands.md";
+
+/// What `cargo xtask docs` may be told.
+#[derive(Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Write the generated pages instead of comparing them
+    #[arg(long)]
+    write: bool,
+}
+
+/// Checks or writes the generated pages, then builds the documentation of the crates and the book.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let program = workspace.build_briq()?;
+    let page = commands_page(&program)?;
+    generated(&workspace.root.join(COMMANDS), &page, arguments.write)?;
+    rustdoc(workspace)?;
+    book(workspace)
+}
+
+fn rustdoc(workspace: &Workspace) -> Result<()> {
+    let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
+    let mut command = workspace.cargo("doc");
+    command.args(BUILD).args(["--no-deps", "--quiet"]).env("RUSTDOCFLAGS", format!("{flags} -D warnings"));
+    process::run(&mut command)
+}
+
+/// The book is Markdown that reads well as it is; where mdBook is installed, it is rendered too.
+fn book(workspace: &Workspace) -> Result<()> {
+    if !succeeds("mdbook", &["--version"]) {
+        println!("docs: the book is docs/src; `cargo install mdbook` renders it");
+        return Ok(());
+    }
+    let output = workspace.target.join("book");
+    process::run(Command::new("mdbook").arg("build").arg("docs").arg("-d").arg(output).current_dir(&workspace.root))
+}
+
+/// Compares a page with what it should be, or writes it.
+fn generated(path: &Path, expected: &str, write: bool) -> Result<()> {
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    if found == expected {
+        return Ok(());
+    }
+    if !write {
+        bail!("{} is out of date: run `cargo xtask docs --write`", path.display());
+    }
+    std::fs::create_dir_all(path.parent().context("a page lies in a folder")?)?;
+    std::fs::write(path, expected).with_context(|| format!("write {}", path.display()))
+}
+
+/// The verbs of the program, those of a verb's own after it: `registry`, `registry serve`.
+pub(crate) fn verbs(program: &Path) -> Result<Vec<String>> {
+    let mut verbs = Vec::new();
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(path) = open.pop() {
+        for verb in listed(&help(program, &path)?) {
+            let path = [&path[..], &[verb.to_owned()]].concat();
+            verbs.push(path.join(" "));
+            open.push(path);
+        }
+    }
+    verbs.sort();
+    Ok(verbs)
+}
+
+fn commands_page(program: &Path) -> Result<String> {
+    let mut page = String::from(
+        "# Commands\n\nThis page is generated from the program by `cargo xtask docs --write`, and compared in CI.\n",
+    );
+    let overview = help(program, &[])?;
+    write!(page, "\n```text\n{}\n```\n", overview.trim_end())?;
+    for verb in verbs(program)? {
+        let words: Vec<_> = verb.split(' ').map(str::to_owned).collect();
+        let help = help(program, &words)?;
+        write!(page, "\n## `briq {verb}`\n\n```text\n{}\n```\n", help.trim_end())?;
+    }
+    Ok(page)
+}
+
+/// What `--help` says, at a width that does not depend on the terminal.
+fn help(program: &Path, verb: &[String]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(verb).arg("--help").env("COLUMNS", "100").stdin(Stdio::null());
+    let text = process::read(&mut command)?;
+    Ok(text.lines().map(|line| format!("{}\n", line.trim_end())).collect())
+}
+
+/// The names under the heading `Commands:`.
+fn listed(help: &str) -> Vec<&str> {
+    let section = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = section.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    names.filter_map(|rest| rest.split(' ').next()).filter(|name| *name != "help").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_the_commands_of_a_help_text() {
+        let help = "Usage: briq <COMMAND>\n\nCommands:\n  new    Make one\n         on two lines\n  train  Train\n  help   Print\n\nOptions:\n  -h\n";
+        assert_eq!(listed(help), ["new", "train"]);
+        assert_eq!(listed("Usage: briq new\n\nOptions:\n  -h\n"), Vec::<&str>::new());
+    }
+}
