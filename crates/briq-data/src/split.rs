@@ -81,11 +81,12 @@ impl Split {
         Ok(split)
     }
 
+    /// Deals at least as many rows as there are parts: each part gets one before another takes its share.
     fn deal(&mut self, mut rows: Vec<usize>, fractions: Fractions, rng: &mut ChaCha8Rng) {
         shuffle(&mut rows, rng);
-        let count = rows.len();
-        let test = share(count, fractions.test);
-        let validation = share(count, fractions.validation).min(count.saturating_sub(test + 1));
+        let kept = 1 + usize::from(fractions.validation > 0.0);
+        let test = share(rows.len(), fractions.test).min(rows.len() - kept);
+        let validation = share(rows.len(), fractions.validation).min(rows.len() - test - 1);
         let rest = rows.split_off(test);
         self.test.extend(rows);
         self.validation.extend(&rest[..validation]);

@@ -49,6 +49,13 @@ fn a_part_may_be_left_out() {
     assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (120, 30, 0));
 }
 
+/// 5/6 of three rows rounds to all of them.
+#[test]
+fn a_large_part_leaves_rows_to_the_others() {
+    let split = Split::random(3, Fractions { train: 1.0 / 6.0, validation: 0.0, test: 5.0 / 6.0 }, 0).unwrap();
+    assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (1, 0, 2));
+}
+
 #[test]
 fn rows_without_classes_are_split_at_random() {
     let split = Split::random(10, USUAL, 3).unwrap();
