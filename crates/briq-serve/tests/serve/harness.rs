@@ -45,7 +45,14 @@ pub(crate) fn begin(options: Options, loader: impl Loader + 'static) -> Running 
     let (address, handle) = (server.address(), server.handle());
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.serve(async move { drop(stopped.await) }));
-    Running { address, handle, client: Client::new(), stop, task }
+    Running { address, handle, client: client(), stop, task }
+}
+
+/// A client that keeps its connections.
+pub(crate) fn client() -> Client {
+    // The client asks for a TLS provider even where it speaks plain HTTP; another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
 }
 
 impl Running {

@@ -11,7 +11,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engines;
-use crate::harness::{answer, options, x};
+use crate::harness::{answer, client, options, x};
 
 const FD: &str = "BRIQ_SERVE_TEST_FD";
 
@@ -53,7 +53,7 @@ fn terminate(mut child: Child, signal: Signal) -> ExitStatus {
 async fn a_restart_over_an_inherited_socket_refuses_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v2/models/affine/infer", listener.local_addr().unwrap());
-    let infer = || answer(reqwest::Client::new().post(&url).body(x([1.0, 2.0]).to_string()));
+    let infer = || answer(client().post(&url).body(x([1.0, 2.0]).to_string()));
     let mut first = spawn(&listener);
     wait_until_ready(&mut first);
     assert_eq!(infer().await.0, StatusCode::OK);
