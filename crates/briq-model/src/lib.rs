@@ -1,1 +1,65 @@
-//! briq-model
+//! The Burn-based model of Briq: it runs a network graph on ndarray, flex or wgpu, trains it, evaluates it, and casts
+//! the result into a package.
+//!
+//! The backend is a value, not a type: [`Backend`] is parsed from text and opened when the program runs, and one
+//! binary holds all of them. A graph (`briq-graph`) is planned once; each node is one function over rank-erased
+//! tensors, so that the same operators run under autodiff for training and without it for answering. No code is
+//! generated and no toolchain is needed where a network runs.
+//!
+//! What it refuses: an operator that it does not know (the error names the node), a backend that this machine lacks
+//! (the error says what to install), parameters whose bytes do not match their digest. It knows nothing of HTTP or
+//! registries.
+//!
+//! ```
+//! use briq_graph::{Dim, ElementType, Graph, Initializer, Node, Value};
+//! use briq_model::{Backend, BurnEngine};
+//!
+//! // y = tanh(x · w + b), one neuron with three inputs
+//! let dims = |n: usize| vec![Dim::Dynamic("batch".into()), Dim::Fixed(n)];
+//! let graph = Graph {
+//!     name: "neuron".into(),
+//!     opset: 18,
+//!     inputs: vec![Value::new("x", ElementType::F32, dims(3))],
+//!     outputs: vec![Value::new("y", ElementType::F32, dims(1))],
+//!     nodes: vec![
+//!         Node::new("product", "MatMul", &["x", "w"], &["xw"]),
+//!         Node::new("sum", "Add", &["xw", "b"], &["z"]),
+//!         Node::new("activation", "Tanh", &["z"], &["y"]),
+//!     ],
+//!     initializers: vec![
+//!         Initializer::from_f32("w", vec![3, 1], &[0.1, 0.3, 0.2]),
+//!         Initializer::from_f32("b", vec![1], &[0.5]),
+//!     ],
+//!     ..Graph::default()
+//! };
+//! let engine = BurnEngine::new(&graph, Backend::Flex, |_| unreachable!("every value is in the graph"))?;
+//! let y = engine.answer(&[0.5, 0.7, 0.2], 1)?;
+//! assert!((y[0] - 0.6640).abs() < 1e-4);
+//! # Ok::<(), briq_model::ModelError>(())
+//! ```
+
+mod backend;
+mod card;
+mod cast;
+mod engine;
+mod error;
+mod evaluate;
+mod gpu;
+mod initialize;
+mod loader;
+mod network;
+mod operator;
+mod picture;
+mod project;
+mod train;
+mod value;
+
+pub use backend::{BACKENDS, Backend, BackendError, BackendReport, backends, limit_threads};
+pub use cast::cast;
+pub use engine::BurnEngine;
+pub use error::{ModelError, ModelErrorKind};
+pub use evaluate::{Confusion, Evaluation, evaluate, largest};
+pub use loader::{engine, labels, load, structure};
+pub use operator::operator_names;
+pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
+pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};

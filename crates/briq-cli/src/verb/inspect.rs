@@ -1,0 +1,47 @@
+//! `briq inspect`: what is in a package, without running it.
+
+use briq_package::Package;
+use briq_spec::manifest::Manifest;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::locate;
+use crate::output::{bytes, table};
+
+/// Show what is in a package
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The package
+    #[arg(value_name = "REF")]
+    reference: String,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    digest: String,
+    manifest: &'a Manifest,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let package = locate::package(context, &arguments.reference)?;
+    let report = Report { digest: package.digest().to_string(), manifest: package.manifest() };
+    let network = briq_model::structure(&package)?.summary();
+    context.output.data(&report, |report| text(report, &package, &network.to_string()))
+}
+
+fn text(report: &Report<'_>, package: &Package, network: &str) -> String {
+    let manifest = report.manifest;
+    let mut facts = vec![("digest", report.digest.clone())];
+    facts.extend(manifest.description.iter().map(|text| ("description", text.clone())));
+    facts.extend(manifest.license.iter().map(|text| ("licence", text.clone())));
+    facts.push(("parameters", manifest.model.parameters.to_string()));
+    facts.extend(manifest.signature.inputs.iter().map(|spec| ("input", spec.to_string())));
+    facts.extend(manifest.signature.outputs.iter().map(|spec| ("output", spec.to_string())));
+    facts.extend(manifest.golden.iter().map(|golden| ("golden", format!("{} examples", golden.examples))));
+    facts.extend(manifest.lineage.data.iter().map(|data| ("data", format!("{}, {} rows, {}", data.name, data.rows, data.blake3))));
+    facts.extend(manifest.metrics.iter().map(|(name, value)| ("metric", format!("{name} {value:.4}"))));
+    let facts: Vec<_> = facts.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
+    let entries: Vec<_> =
+        package.entries().iter().map(|entry| vec![format!("  {}", entry.path), bytes(entry.size)]).collect();
+    format!("{} {}\n{}\n\n{network}\n\n{}", manifest.name, manifest.version, table(&facts), table(&entries))
+}

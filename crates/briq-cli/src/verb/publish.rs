@@ -1,0 +1,73 @@
+//! `briq publish`: gives a version to others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use briq_package::Package;
+use briq_registry::{Client, Endpoint, PushOptions};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::progress;
+
+/// Publish a package: to the local store, or to any OCI registry
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The package file
+    file: PathBuf,
+    /// host[:port][/path] of an OCI registry, http:// for one without TLS [default: the local store]
+    #[arg(long, value_name = "URL")]
+    registry: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    version: String,
+    digest: String,
+    place: String,
+    already_there: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let package = Package::open(&arguments.file)?;
+    package.verify()?;
+    let report = match &arguments.registry {
+        None => to_store(context, &package)?,
+        Some(registry) => to_registry(context, package, registry)?,
+    };
+    context.output.data(&report, |report| {
+        let state = if report.already_there { "was there already" } else { "published" };
+        format!("{}@{} {state} in {}  {}", report.name, report.version, report.place, report.digest)
+    })
+}
+
+fn to_store(context: &Context, package: &Package) -> anyhow::Result<Report> {
+    let published = context.store()?.publish(package)?;
+    let manifest = package.manifest();
+    Ok(Report {
+        name: manifest.name.to_string(),
+        version: manifest.version.to_string(),
+        digest: package.digest().to_string(),
+        place: "the local store".into(),
+        already_there: published.already_there,
+    })
+}
+
+fn to_registry(context: &Context, package: Package, registry: &str) -> anyhow::Result<Report> {
+    let endpoint: Endpoint = registry.parse().context("cannot read the registry's address")?;
+    let options = PushOptions { progress: progress::transfer("pushing"), ..PushOptions::default() };
+    let package = Arc::new(package);
+    let pushed = context.wait(async {
+        let client = Client::from_env(endpoint).await?;
+        client.push(&package, &options).await
+    })??;
+    Ok(Report {
+        name: pushed.repository.to_string(),
+        version: pushed.version.to_string(),
+        digest: pushed.digest.to_string(),
+        place: registry.to_owned(),
+        already_there: pushed.already_there,
+    })
+}

@@ -1,0 +1,71 @@
+//! `briq serve`: a server in the foreground.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use briq_engine::{EngineError, LoadedModel};
+use briq_model::Backend;
+use briq_package::Package;
+use briq_serve::{Options, PreparedListener, Server, Source};
+use briq_spec::Blake3Digest;
+use briq_store::{Home, Store};
+
+use crate::context::Context;
+use crate::locate;
+
+/// Serve packages over the Open Inference Protocol, in the foreground
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The packages
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<String>,
+    /// Where to listen for HTTP; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    http: SocketAddr,
+    /// What computes: auto, flex, ndarray or wgpu
+    #[arg(long, default_value = "auto")]
+    backend: String,
+    /// Threads that compute, for each model [default: one for each processor]
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let backend: Backend = arguments.backend.parse()?;
+    backend.device()?;
+    let mut models = Vec::new();
+    for reference in &arguments.references {
+        let package = locate::stored(context, reference)?;
+        models.push(Source::new(locator(&package.digest(), context.home.path())));
+    }
+    let defaults = Options::default();
+    let threads = arguments.threads.unwrap_or(defaults.threads);
+    let options = Options { models, threads, locate: locator, ..defaults };
+    let listener = PreparedListener::bind(arguments.http)?;
+    let server = Server::bind(listener, loader(backend), options)?;
+    context.output.note(format!("serving on http://{}", server.address()));
+    Ok(server.run()?)
+}
+
+/// What loader and server agree on: the store's home and the package in it.
+pub(crate) fn locator(digest: &Blake3Digest, home: &Path) -> String {
+    format!("{digest} {}", home.display())
+}
+
+/// Loads packages from the store that a locator names.
+pub(crate) fn loader(backend: Backend) -> impl Fn(&str) -> Result<LoadedModel, EngineError> + Send + Sync {
+    move |locator| {
+        let package = open(locator)?;
+        briq_model::load(&package, backend)
+            .map_err(|error| EngineError::load("cannot load the package").with_source(error))
+    }
+}
+
+fn open(locator: &str) -> Result<Package, EngineError> {
+    let unreadable = || EngineError::not_found(format!("`{locator}` is no locator"));
+    let (digest, home) = locator.split_once(' ').ok_or_else(unreadable)?;
+    let digest: Blake3Digest = digest.parse().map_err(|_| unreadable())?;
+    let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
+    let store = Store::open(Home::new(PathBuf::from(home)).store()).map_err(failed)?;
+    store.package(&digest).map_err(failed)
+}

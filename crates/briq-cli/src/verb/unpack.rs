@@ -1,0 +1,24 @@
+//! `briq unpack`: the entries of a package as files.
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::locate;
+
+/// Write the entries of a package into a directory, verified
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The package
+    #[arg(value_name = "REF")]
+    reference: String,
+    /// The directory; must not exist, or be empty
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let package = locate::package(context, &arguments.reference)?;
+    package.unpack(&arguments.output)?;
+    context.output.note(format!("{} entries in {}", package.entries().len() + 1, arguments.output.display()));
+    Ok(())
+}

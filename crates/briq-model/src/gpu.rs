@@ -1,0 +1,126 @@
+//! The wgpu device: opened once per process, described for people.
+
+use crate::backend::{Backend, BackendError, BackendReport};
+
+/// What to do where no adapter is found.
+const INSTALL_VULKAN: &str = "install a Vulkan driver for your GPU; on Debian, \
+    `apt-get install mesa-vulkan-drivers libvulkan1` also gives a software adapter";
+
+#[cfg(feature = "wgpu")]
+mod enabled {
+    use std::sync::OnceLock;
+
+    use burn::tensor::Device;
+    use burn::tensor::wgpu::wgpu::{AdapterInfo, DeviceType};
+
+    use super::{Backend, BackendError, BackendReport, INSTALL_VULKAN};
+
+    #[derive(Clone)]
+    pub(crate) struct Gpu {
+        pub(crate) device: Device,
+        pub(crate) hardware: bool,
+        info: AdapterInfo,
+        memory: u64,
+        features: Vec<String>,
+    }
+
+    /// A device can be registered once per process, so the outcome is kept, a failure too.
+    pub(crate) fn open() -> Result<Gpu, BackendError> {
+        static GPU: OnceLock<Result<Gpu, String>> = OnceLock::new();
+        GPU.get_or_init(register)
+            .clone()
+            .map_err(|reason| BackendError::unavailable(Backend::Wgpu, reason, INSTALL_VULKAN))
+    }
+
+    fn register() -> Result<Gpu, String> {
+        let options = Device::wgpu_options();
+        let (device, setup) = options.init_with_setup().map_err(|error| error.to_string())?;
+        let info = setup.adapter.get_info();
+        Ok(Gpu {
+            device,
+            hardware: info.device_type != DeviceType::Cpu,
+            info,
+            memory: setup.adapter.limits().max_buffer_size,
+            features: features(&setup.adapter.features()),
+        })
+    }
+
+    fn features(features: &burn::tensor::wgpu::wgpu::Features) -> Vec<String> {
+        use burn::tensor::wgpu::wgpu::Features;
+        let known = [
+            ("f16", Features::SHADER_F16),
+            ("subgroups", Features::SUBGROUP),
+            ("timestamps", Features::TIMESTAMP_QUERY),
+        ];
+        known
+            .iter()
+            .filter(|(_, feature)| features.contains(*feature))
+            .map(|(name, _)| (*name).to_owned())
+            .collect()
+    }
+
+    pub(crate) fn report() -> BackendReport {
+        match open() {
+            Ok(gpu) => described(&gpu),
+            Err(error) => super::missing(&error),
+        }
+    }
+
+    fn described(gpu: &Gpu) -> BackendReport {
+        let kind = if gpu.hardware { "" } else { " (software)" };
+        BackendReport {
+            backend: "wgpu".into(),
+            available: true,
+            device: format!("{}{kind}", gpu.info.name),
+            driver: format!("{} {} over {:?}", gpu.info.driver, gpu.info.driver_info, gpu.info.backend),
+            memory: Some(gpu.memory),
+            features: gpu.features.clone(),
+            hint: None,
+        }
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+mod disabled {
+    use burn::tensor::Device;
+
+    use super::{Backend, BackendError, BackendReport};
+
+    pub(crate) struct Gpu {
+        pub(crate) device: Device,
+        pub(crate) hardware: bool,
+    }
+
+    pub(crate) fn open() -> Result<Gpu, BackendError> {
+        Err(BackendError::unavailable(
+            Backend::Wgpu,
+            "this build has no GPU support",
+            "install the program with the feature `wgpu`: cargo install briq-cli --features wgpu",
+        ))
+    }
+
+    pub(crate) fn report() -> BackendReport {
+        let Err(error) = open() else { unreachable!("this build has no GPU support") };
+        super::missing(&error)
+    }
+}
+
+fn missing(error: &BackendError) -> BackendReport {
+    BackendReport {
+        backend: "wgpu".into(),
+        available: false,
+        device: error.to_string(),
+        driver: String::new(),
+        memory: None,
+        features: Vec::new(),
+        hint: Some(error.hint().to_owned()),
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+pub(crate) use disabled::{open, report};
+#[cfg(feature = "wgpu")]
+pub(crate) use enabled::{open, report};
+
+#[cfg(not(feature = "wgpu"))]
+const _: &str = INSTALL_VULKAN;

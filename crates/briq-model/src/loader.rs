@@ -1,0 +1,131 @@
+//! From a package to a network that answers: what a server calls to load a version.
+
+use std::collections::HashMap;
+
+use briq_engine::{EngineError, GoldenExample, LoadedModel, Tensor, Tolerance};
+use briq_graph::{Data, Graph, Initializer, weights};
+use briq_package::Package;
+use briq_spec::EntryPath;
+use briq_spec::manifest::{Golden, Manifest};
+
+use crate::backend::Backend;
+use crate::engine::BurnEngine;
+use crate::error::{ModelError, ModelErrorKind};
+
+/// Loads a package on a backend, with its labels, golden examples and the tolerance for that backend.
+///
+/// Weights are read from the memory map of the package, each entry verified before its first use.
+///
+/// # Errors
+/// When an entry does not match its digest, the structure is not a graph that can run here, or the
+/// backend is not available.
+pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelError> {
+    let manifest = package.manifest();
+    Ok(LoadedModel {
+        name: manifest.name.to_string(),
+        version: manifest.version.to_string(),
+        digest: package.digest().to_string(),
+        engine: Box::new(engine(package, backend)?),
+        labels: labels(package)?,
+        golden: golden(package)?,
+        tolerance: tolerance(manifest, backend),
+    })
+}
+
+/// Puts the network of a package on a backend.
+///
+/// # Errors
+/// As [`load`].
+pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
+    let graph = structure(package)?;
+    let mut shards: HashMap<&str, &[u8]> = HashMap::new();
+    for path in &package.manifest().model.weights {
+        shards.insert(path.as_str(), read(package, path)?);
+    }
+    BurnEngine::new(&graph, backend, |initializer| slice(&shards, initializer))
+}
+
+/// The graph of a package; its tensors stay in the shards.
+///
+/// # Errors
+/// When `model.onnx` does not match its digest or is not a graph.
+pub fn structure(package: &Package) -> Result<Graph, ModelError> {
+    let bytes = read(package, &package.manifest().model.structure)?;
+    Ok(briq_graph::onnx::decode(bytes)?)
+}
+
+fn read<'p>(package: &'p Package, path: &EntryPath) -> Result<&'p [u8], ModelError> {
+    package.read(path).map_err(|error| {
+        ModelError::new(ModelErrorKind::Io, format!("cannot read {path} of the package")).because(error)
+    })
+}
+
+fn slice<'p>(shards: &HashMap<&str, &'p [u8]>, initializer: &Initializer) -> Result<&'p [u8], ModelError> {
+    let missing = |reason: String| ModelError::invalid(format!("parameter `{}` {reason}", initializer.name));
+    let Data::External { location, offset, length } = &initializer.data else {
+        return Err(missing("has no value".into()));
+    };
+    let shard = shards.get(location.as_str()).ok_or_else(|| missing(format!("lies in {location}, which is no shard")))?;
+    let range = usize::try_from(*offset).ok().zip(usize::try_from(*length).ok());
+    let bytes = range.and_then(|(start, length)| shard.get(start..start.checked_add(length)?));
+    bytes.ok_or_else(|| missing(format!("lies outside {location}")))
+}
+
+/// The labels of a package, in the order of the outputs.
+///
+/// # Errors
+/// When the entry does not match its digest or is no list of strings.
+pub fn labels(package: &Package) -> Result<Option<Vec<String>>, ModelError> {
+    let Some(path) = &package.manifest().labels else { return Ok(None) };
+    let labels = serde_json::from_slice(read(package, path)?);
+    labels.map(Some).map_err(|error| ModelError::invalid(format!("{path} is no list of labels")).because(error))
+}
+
+fn tolerance(manifest: &Manifest, backend: Backend) -> Tolerance {
+    let stated = manifest.golden.as_ref().and_then(|golden| golden.tolerances.get(backend.class()));
+    stated.map_or(Tolerance { absolute: 1e-4, relative: 1e-3 }, |tolerance| Tolerance {
+        absolute: tolerance.absolute,
+        relative: tolerance.relative,
+    })
+}
+
+/// The golden examples as one batch: every backend answers them in a single run.
+fn golden(package: &Package) -> Result<Vec<GoldenExample>, ModelError> {
+    let Some(Golden { inputs, outputs, .. }) = &package.manifest().golden else { return Ok(Vec::new()) };
+    Ok(vec![GoldenExample { inputs: recording(package, inputs)?, outputs: recording(package, outputs)? }])
+}
+
+fn recording(package: &Package, path: &EntryPath) -> Result<Vec<Tensor>, ModelError> {
+    let bytes = read(package, path)?;
+    let tensor = |placed: weights::Placed| {
+        let data = range(bytes, &placed).ok_or_else(|| ModelError::invalid(format!("{path} is truncated")))?;
+        Tensor::new(&placed.name, datatype(placed.element), &placed.shape, data.to_vec())
+            .map_err(|error: EngineError| ModelError::invalid(format!("{path} is no recording")).because(error))
+    };
+    weights::read(bytes)?.into_iter().map(tensor).collect()
+}
+
+fn range<'b>(bytes: &'b [u8], placed: &weights::Placed) -> Option<&'b [u8]> {
+    let start = usize::try_from(placed.offset).ok()?;
+    bytes.get(start..start.checked_add(usize::try_from(placed.length).ok()?)?)
+}
+
+fn datatype(element: briq_graph::ElementType) -> briq_engine::DataType {
+    use briq_engine::DataType as To;
+    use briq_graph::ElementType as From;
+    match element {
+        From::Bool => To::Bool,
+        From::U8 => To::Uint8,
+        From::U16 => To::Uint16,
+        From::U32 => To::Uint32,
+        From::U64 => To::Uint64,
+        From::I8 => To::Int8,
+        From::I16 => To::Int16,
+        From::I32 => To::Int32,
+        From::I64 => To::Int64,
+        From::F16 => To::Fp16,
+        From::BF16 => To::Bf16,
+        From::F32 => To::Fp32,
+        From::F64 => To::Fp64,
+    }
+}

@@ -1,0 +1,287 @@
+//! A directory with a `briq.toml`: its recipe, its data, its network and what training left there.
+
+mod data;
+mod environment;
+
+use std::path::{Path, PathBuf};
+
+use briq_graph::layers::{self, LayerInput, Network as Layers, Normalize};
+use briq_spec::Blake3Digest;
+use briq_spec::recipe::{Recipe, TrainSection};
+use serde::{Deserialize, Serialize};
+
+pub use data::Parts;
+pub use environment::Environment;
+
+use crate::backend::Backend;
+use crate::engine::BurnEngine;
+use crate::error::ModelError;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::train::{self, History, HostParameters, Observer, Task, Trained};
+
+/// The file that makes a directory a project.
+pub const RECIPE_FILE: &str = "briq.toml";
+
+/// Where training keeps its state, below the project's directory.
+const STATE: &str = ".briq";
+
+/// A recipe with its data read and its network built.
+pub struct Project {
+    /// Where it lives.
+    pub directory: PathBuf,
+    /// What `briq.toml` says.
+    pub recipe: Recipe,
+    /// The text of `briq.toml`.
+    pub text: String,
+    /// The network that the layers declare, with the normalisation learnt from the training part.
+    pub layers: Layers,
+    /// The data, split.
+    pub parts: Parts,
+    /// The classes in order; empty for a regression.
+    pub classes: Vec<String>,
+    /// Number of examples in the data.
+    pub rows: usize,
+    /// Digest of the data file.
+    pub data_digest: Blake3Digest,
+    normalization: Normalize,
+}
+
+/// What training gave, as it is kept beside the recipe until it is packed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Parameters and history.
+    pub trained: Trained,
+    /// The figures on the test part.
+    pub evaluation: Evaluation,
+    /// Where and with what it was trained.
+    pub environment: Environment,
+    /// The seed that first parameters, order and dropout followed from.
+    pub seed: u64,
+}
+
+/// The part of an outcome that is not tensors.
+#[derive(Serialize, Deserialize)]
+struct Report {
+    fingerprint: String,
+    history: History,
+    evaluation: Evaluation,
+    environment: Environment,
+    seed: u64,
+}
+
+/// What a project learnt of its features, for the reference statistics of the package.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeatureStatistics {
+    /// Subtracted from each feature.
+    pub offset: Vec<f32>,
+    /// Divided by afterwards.
+    pub scale: Vec<f32>,
+    /// Smallest value of each feature in the training part.
+    pub minimum: Vec<f32>,
+    /// Largest value of each feature in the training part.
+    pub maximum: Vec<f32>,
+    /// Mean of each feature over the training part.
+    pub mean: Vec<f32>,
+}
+
+impl Project {
+    /// Reads recipe and data and builds the network.
+    ///
+    /// # Errors
+    /// When there is no recipe, the recipe or the data has a mistake (with line and column), or the
+    /// layers do not compose.
+    pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        let path = directory.join(RECIPE_FILE);
+        let text = std::fs::read_to_string(&path).map_err(|error| no_recipe(&path, error))?;
+        let recipe = Recipe::parse(&text).map_err(|error| mistake(&path, error))?;
+        let data = data::read(directory, &recipe)?;
+        let input = LayerInput { name: "input".into(), shape: data.shape.clone() };
+        let normalized = data.normalized.then_some(&data.normalization);
+        let layers = layers::build(recipe.package.name.short(), &recipe.layers, &input, normalized)?;
+        data.check_output(&layers)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            layers,
+            parts: data.parts,
+            classes: data.classes,
+            rows: data.rows,
+            data_digest: data.digest,
+            normalization: data.normalization,
+            recipe,
+            text,
+        })
+    }
+
+    /// Trains, or goes on with a training that was interrupted, then evaluates on the test part.
+    ///
+    /// # Errors
+    /// When the recipe has no `[train]`, or training fails; see [`train::train`].
+    pub fn train(&self, backend: Backend, observer: &mut dyn Observer) -> Result<Outcome, ModelError> {
+        let task = Task {
+            layers: &self.layers,
+            section: self.section()?,
+            train: &self.parts.train,
+            validation: &self.parts.validation,
+            device: backend.device()?,
+            checkpoint: Some(self.state("checkpoint.safetensors")),
+            fingerprint: self.fingerprint(backend),
+        };
+        let trained = train::train(&task, observer)?;
+        let engine = self.engine(&trained, backend)?;
+        let evaluation = evaluate(&engine, self.parts.held_out(), &self.classes)?;
+        let outcome = Outcome { trained, evaluation, environment: Environment::here(backend), seed: task.section.seed };
+        self.keep(&outcome)?;
+        Ok(outcome)
+    }
+
+    /// What the last complete training of this very recipe and data gave.
+    ///
+    /// # Errors
+    /// When there is none: the project has not been trained, or recipe or data changed since.
+    pub fn outcome(&self) -> Result<Outcome, ModelError> {
+        let path = self.state("report.json");
+        let text = std::fs::read(&path).map_err(|_| self.untrained("has not been trained"))?;
+        let report: Report = serde_json::from_slice(&text).map_err(|_| self.untrained("has a damaged report"))?;
+        if report.fingerprint != self.stable_fingerprint() {
+            return Err(self.untrained("has a recipe or data that changed since it was trained"));
+        }
+        let path = self.state("trained.safetensors");
+        let parameters = train::read_parameters(&path)?;
+        Ok(Outcome {
+            trained: Trained { parameters: self.ordered(parameters), history: report.history },
+            evaluation: report.evaluation,
+            environment: report.environment,
+            seed: report.seed,
+        })
+    }
+
+    /// Puts trained parameters on a backend.
+    ///
+    /// # Errors
+    /// When the backend is not available.
+    pub fn engine(&self, trained: &Trained, backend: Backend) -> Result<BurnEngine, ModelError> {
+        let mut graph = self.layers.graph.clone();
+        for (name, shape, values) in &trained.parameters {
+            let slot = graph.initializer_mut(name).ok_or_else(|| ModelError::no_such_value(name))?;
+            *slot = briq_graph::Initializer::from_f32(name, shape.clone(), values);
+        }
+        BurnEngine::new(&graph, backend, |unset| Err(ModelError::no_such_value(&unset.name)))
+    }
+
+    /// Uses another seed than the recipe's.
+    ///
+    /// # Errors
+    /// When the recipe has no `[train]`.
+    pub fn reseed(&mut self, seed: u64) -> Result<(), ModelError> {
+        self.section()?;
+        self.recipe.train.iter_mut().for_each(|train| train.seed = seed);
+        Ok(())
+    }
+
+    /// Forgets a training under way, so that the next one begins anew.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be removed.
+    pub fn restart(&self) -> Result<(), ModelError> {
+        let path = self.state("checkpoint.safetensors");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ModelError::io("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the training part says of each feature.
+    #[must_use]
+    pub fn statistics(&self) -> FeatureStatistics {
+        let rows = || self.parts.train.features.chunks(self.parts.train.width.max(1));
+        let fold = |start: f32, merge: fn(f32, f32) -> f32| {
+            let mut folded = vec![start; self.parts.train.width];
+            for row in rows() {
+                folded.iter_mut().zip(row).for_each(|(folded, value)| *folded = merge(*folded, *value));
+            }
+            folded
+        };
+        let count = self.parts.train.len().max(1) as f32;
+        FeatureStatistics {
+            offset: self.normalization.offset.clone(),
+            scale: self.normalization.scale.clone(),
+            minimum: fold(f32::INFINITY, f32::min),
+            maximum: fold(f32::NEG_INFINITY, f32::max),
+            mean: fold(0.0, |sum, value| sum + value).into_iter().map(|sum| sum / count).collect(),
+        }
+    }
+
+    /// The file name of the data.
+    #[must_use]
+    pub fn data_name(&self) -> String {
+        let path = self.recipe.data.as_ref().map(|data| data.path.as_path());
+        path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    fn section(&self) -> Result<&TrainSection, ModelError> {
+        let missing = || ModelError::invalid(format!("{} has no [train] section", self.directory.join(RECIPE_FILE).display()));
+        self.recipe.train.as_ref().ok_or_else(missing)
+    }
+
+    fn state(&self, file: &str) -> PathBuf {
+        self.directory.join(STATE).join(file)
+    }
+
+    fn keep(&self, outcome: &Outcome) -> Result<(), ModelError> {
+        train::write_parameters(&self.state("trained.safetensors"), &outcome.trained.parameters)?;
+        let report = Report {
+            fingerprint: self.stable_fingerprint(),
+            history: outcome.trained.history.clone(),
+            evaluation: outcome.evaluation.clone(),
+            environment: outcome.environment.clone(),
+            seed: outcome.seed,
+        };
+        let path = self.state("report.json");
+        let text = serde_json::to_vec_pretty(&report)
+            .map_err(|error| ModelError::invalid("cannot write the report").because(error))?;
+        train::replace(&path, &text).map_err(|error| ModelError::io("write", &path, error))
+    }
+
+    /// Name, version, description and seed may change without training anew; what shapes the network may not.
+    fn stable_fingerprint(&self) -> String {
+        let mut train = self.recipe.train.clone();
+        train.iter_mut().for_each(|train| train.seed = 0);
+        let shaping = (&self.recipe.data, &self.recipe.layers, train, self.data_digest);
+        let text = serde_json::to_string(&shaping).expect("a recipe is plain data");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+
+    fn fingerprint(&self, backend: Backend) -> String {
+        let seed = self.recipe.train.as_ref().map_or(0, |train| train.seed);
+        format!("{} {} {seed}", self.stable_fingerprint(), backend.resolved())
+    }
+
+    /// Parameters in the order of the layers, whatever order a file has them in.
+    fn ordered(&self, mut parameters: HostParameters) -> HostParameters {
+        let place = |name: &str| self.layers.parameters.iter().position(|parameter| parameter.name == name);
+        parameters.sort_by_key(|(name, ..)| place(name));
+        parameters
+    }
+
+    fn untrained(&self, state: &str) -> ModelError {
+        let directory = self.directory.display();
+        ModelError::not_found(format!("the project {directory} {state}")).advise(format!("run `briq train {directory}`"))
+    }
+}
+
+fn no_recipe(path: &Path, error: std::io::Error) -> ModelError {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        let hint = "run `briq new DIR` to begin a project, or name the directory that holds briq.toml";
+        return ModelError::not_found(format!("there is no {}", path.display())).advise(hint);
+    }
+    ModelError::io("read", path, error)
+}
+
+fn mistake(path: &Path, error: briq_spec::recipe::RecipeError) -> ModelError {
+    let hint = error.hint();
+    let wrapped = ModelError::invalid(format!("{} has a mistake", path.display())).because(error);
+    match hint {
+        Some(hint) => wrapped.advise(hint),
+        None => wrapped,
+    }
+}
