@@ -66,13 +66,8 @@ pub(crate) fn find<'a>(document: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// The text under a name, or an error that shows the document.
-pub(crate) fn text(document: &Value, name: &str) -> Result<String> {
-    let found = find(document, name).and_then(Value::as_str).map(str::to_owned);
-    found.with_context(|| format!("no text called {name} in {document}"))
-}
-
-/// The number under a name, or an error that shows the document.
-pub(crate) fn number(document: &Value, name: &str) -> Result<f64> {
-    find(document, name).and_then(Value::as_f64).with_context(|| format!("no number called {name} in {document}"))
+/// The text at a place, such as `/current/revision/version`, or an error that shows the document.
+pub(crate) fn at(document: &Value, place: &str) -> Result<String> {
+    let found = document.pointer(place).and_then(Value::as_str).map(str::to_owned);
+    found.with_context(|| format!("no text at {place} of {document}"))
 }

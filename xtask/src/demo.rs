@@ -13,8 +13,11 @@ mod serve;
 mod stage;
 mod tamper;
 
+use std::path::Path;
+
 use anyhow::Result;
 
+use crate::load::Question;
 use crate::story::{Story, seconds};
 use crate::workspace::Workspace;
 use stage::Stage;
@@ -64,6 +67,17 @@ fn chapters(stage: &Stage, story: &mut Story) -> Result<()> {
     rollout::roll_back(stage, &question, story)?;
     rollout::refuse(stage, &question, story)?;
     serve::tell(stage, story)
+}
+
+/// Serves a network of one epoch for as long as the work takes, and leaves nothing behind.
+pub(crate) fn with_server<T>(program: &Path, work: impl FnOnce(&Question) -> Result<T>) -> Result<T> {
+    let stage = Stage::set(program, 0.0, 1)?;
+    let outcome = learn::quickly(&stage).and_then(|()| {
+        let digit = digit::Digit::pick(&stage.project)?;
+        work(&serve::quietly(&stage)?.question(&digit))
+    });
+    stage.clear()?;
+    outcome
 }
 
 fn finish(stage: Stage, keep: bool, story: &mut Story) -> Result<()> {

@@ -4,13 +4,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{self, succeeds};
 use crate::workspace::{BUILD, Workspace};
 
 /// The generated page that describes every verb.
 pub(crate) const COMMANDS: &str = "docs/src/reference/commands.md";
+
+/// The generated page that says what each exit code means.
+const EXIT_CODES: &str = "docs/src/reference/exit-codes.md";
+
+/// What stands above every generated page.
+const GENERATED: &str = "This page is generated from the program by `cargo xtask docs --write`, and compared in CI.\n";
 
 /// What `cargo xtask docs` may be told.
 #[derive(Default, clap::Args)]
@@ -23,8 +29,8 @@ pub(crate) struct Arguments {
 /// Checks or writes the generated pages, then builds the documentation of the crates and the book.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let program = workspace.build_briq()?;
-    let page = commands_page(&program)?;
-    generated(&workspace.root.join(COMMANDS), &page, arguments.write)?;
+    generated(&workspace.root.join(COMMANDS), &commands_page(&program)?, arguments.write)?;
+    generated(&workspace.root.join(EXIT_CODES), &exit_codes_page(&help(&program, &[])?)?, arguments.write)?;
     rustdoc(workspace)?;
     book(workspace)
 }
@@ -75,15 +81,32 @@ pub(crate) fn verbs(program: &Path) -> Result<Vec<String>> {
 }
 
 fn commands_page(program: &Path) -> Result<String> {
-    let mut page = String::from(
-        "# Commands\n\nThis page is generated from the program by `cargo xtask docs --write`, and compared in CI.\n",
-    );
+    let mut page = format!("# Commands\n\n{GENERATED}");
     let overview = help(program, &[])?;
     write!(page, "\n```text\n{}\n```\n", overview.trim_end())?;
     for verb in verbs(program)? {
         let words: Vec<_> = verb.split(' ').map(str::to_owned).collect();
         let help = help(program, &words)?;
         write!(page, "\n## `briq {verb}`\n\n```text\n{}\n```\n", help.trim_end())?;
+    }
+    Ok(page)
+}
+
+/// The table that `briq --help` ends with, as a table of the book.
+fn exit_codes_page(help: &str) -> Result<String> {
+    let section = help.lines().skip_while(|line| *line != "Exit codes:").skip(1).take_while(|line| !line.is_empty());
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    for line in section {
+        match (line.trim().split_once("  "), rows.last_mut()) {
+            (Some((code, meaning)), _) => rows.push((code, meaning.trim().to_owned())),
+            (None, Some((_, meaning))) => write!(meaning, " {}", line.trim())?,
+            (None, None) => bail!("briq --help lists exit codes in a form that is not known: {line:?}"),
+        }
+    }
+    ensure!(!rows.is_empty(), "briq --help lists no exit codes");
+    let mut page = format!("# Exit codes\n\n{GENERATED}\n| code | meaning |\n|---|---|\n");
+    for (code, meaning) in rows {
+        writeln!(page, "| {code} | {meaning} |")?;
     }
     Ok(page)
 }
@@ -112,5 +135,13 @@ mod tests {
         let help = "Usage: briq <COMMAND>\n\nCommands:\n  new    Make one\n         on two lines\n  train  Train\n  help   Print\n\nOptions:\n  -h\n";
         assert_eq!(listed(help), ["new", "train"]);
         assert_eq!(listed("Usage: briq new\n\nOptions:\n  -h\n"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn makes_a_table_of_exit_codes() {
+        let page =
+            exit_codes_page("Options:\n\nExit codes:\n  0  done\n  1  failed for\n     a reason\n").expect("a table");
+        assert!(page.ends_with("| 0 | done |\n| 1 | failed for a reason |\n"), "{page}");
+        assert!(exit_codes_page("Usage: briq\n").is_err());
     }
 }

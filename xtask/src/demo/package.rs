@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::learn::timed;
 use super::stage::{NAME, Stage, word};
-use crate::briq::text;
+use crate::briq::at;
 use crate::process::succeeds;
 use crate::story::{Story, bytes};
 
@@ -34,7 +34,7 @@ pub(super) fn verify(stage: &Stage, story: &mut Story) -> Result<()> {
     let path = word(&file)?;
     story.command(&format!("briq inspect {NAME}-1.0.0.briq"));
     story.note(&stage.briq.read(&["inspect", path])?);
-    let digest = text(&stage.briq.json(&["inspect", path])?, "digest")?;
+    let digest = at(&stage.briq.json(&["inspect", path])?, "/digest")?;
     let (_, took) = timed(|| stage.briq.read(&["verify", path]))?;
     story.tick(&format!("every byte verified in {took}: {digest}"));
     let tampered = stage.folder.join("tampered.briq");

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::stage::{NAME, Stage, word};
-use crate::briq::text;
+use crate::briq::at;
 use crate::story::Story;
 
 /// `briq publish`, `briq resolve`, `briq lock`.
@@ -14,12 +14,13 @@ pub(super) fn publish(stage: &Stage, story: &mut Story) -> Result<()> {
     story.tick("in the local store, an OCI image layout");
     story.command(&format!("briq resolve {NAME}@^1"));
     let resolved = stage.briq.json(&["resolve", &format!("{NAME}@^1")])?;
-    story.tick(&format!("{NAME} {}: {}", text(&resolved, "version")?, text(&resolved, "digest")?));
-    story.command(&format!("briq lock {NAME}"));
-    stage.briq.read(&["lock", word(&stage.project)?])?;
-    let lock = std::fs::read_to_string(stage.project.join("briq.lock"))?;
-    ensure!(lock.contains("version = 1"), "briq.lock is not what it should be:\n{lock}");
-    story.done("briq.lock written");
+    story.tick(&format!("{NAME} {}: {}", at(&resolved, "/version")?, at(&resolved, "/digest")?));
+    let lock = stage.folder.join("briq.lock");
+    story.command(&format!("briq lock {NAME}@^1"));
+    stage.briq.read(&["lock", &format!("{NAME}@^1"), "--file", word(&lock)?])?;
+    let written = std::fs::read_to_string(lock)?;
+    ensure!(written.contains(&at(&resolved, "/digest")?), "briq.lock names another package:\n{written}");
+    story.done("briq.lock holds the version and its digest");
     Ok(())
 }
 
@@ -33,6 +34,6 @@ pub(super) fn pull(stage: &Stage, story: &mut Story) -> Result<()> {
     story.tick("the very file that was packed, byte for byte");
     stage.other.read(&["publish", word(&pulled)?])?;
     let there = stage.other.json(&["resolve", &format!("{NAME}@^1")])?;
-    story.done(&format!("the other home resolves {NAME}@^1 to {}", text(&there, "version")?));
+    story.done(&format!("the other home resolves {NAME}@^1 to {}", at(&there, "/version")?));
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::story::{Story, seconds};
 /// 1.1.0 replaces 1.0.0.
 pub(super) fn update(stage: &Stage, question: &Question, story: &mut Story) -> Result<()> {
     story.step("Roll out 1.1.0 while people keep asking");
-    let deploy = deploy_words(question, "1.1.0");
+    let deploy = deploy_words("1.1.0");
     let tally = under_load(stage, question, story, || {
         story.command(&format!("briq {}", deploy.join(" ")));
         stage.briq.read(&words(&deploy)).map(drop)
@@ -41,7 +41,7 @@ pub(super) fn refuse(stage: &Stage, question: &Question, story: &mut Story) -> R
     tamper::swap_golden_outputs(&stage.file("1.1.0"), &stage.file("1.0.0"), &stage.file("1.2.0"))?;
     stage.briq.read(&["publish", word(&stage.file("1.2.0"))?])?;
     story.note("the network of 1.1.0, packed with the expected outputs of 1.0.0");
-    let deploy = deploy_words(question, "1.2.0");
+    let deploy = deploy_words("1.2.0");
     let mut refusal = None;
     let tally = under_load(stage, question, story, || {
         story.command(&format!("briq {}", deploy.join(" ")));
@@ -85,10 +85,9 @@ fn judge(story: &mut Story, tally: &Tally, during: &str) -> Result<()> {
     Ok(())
 }
 
-fn deploy_words(question: &Question, version: &str) -> Vec<String> {
-    let reference = format!("{NAME}@{version}");
-    let address = question.address.to_string();
-    ["deploy", &reference, "--to", "local", "--name", NAME, "--http", &address].map(str::to_owned).to_vec()
+/// Without an address: the deployment keeps the one it has.
+fn deploy_words(version: &str) -> Vec<String> {
+    ["deploy", &format!("{NAME}@={version}"), "--to", "local", "--name", NAME].map(str::to_owned).to_vec()
 }
 
 fn words(owned: &[String]) -> Vec<&str> {

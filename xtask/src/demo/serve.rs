@@ -1,6 +1,6 @@
 //! The deployment: started, asked, and asked about.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::digit::Digit;
 use super::learn::timed;
 use super::stage::{NAME, Stage, word};
-use crate::briq::{find, text};
+use crate::briq::{at, find};
 use crate::http;
 use crate::load::Question;
 use crate::story::Story;
+
+/// The command that deploys for the first time; the server takes a free port.
+const FIRST: [&str; 8] = ["deploy", "digits@=1.0.0", "--to", "local", "--name", NAME, "--http", "127.0.0.1:0"];
 
 /// A model that answers.
 pub(super) struct Served {
@@ -22,13 +25,18 @@ pub(super) struct Served {
 /// `briq deploy`: ready only after the golden examples were replayed on this machine.
 pub(super) fn deploy(stage: &Stage, story: &mut Story) -> Result<Served> {
     story.step("Deploy 1.0.0 as a supervised server");
-    let address = free_address()?;
-    let words = ["deploy", &format!("{NAME}@1.0.0"), "--to", "local", "--name", NAME, "--http", &address.to_string()];
-    story.command(&format!("briq {}", words.join(" ")));
-    let (_, took) = timed(|| stage.briq.read(&words))?;
-    let model = http::json(address, "GET", &format!("/v2/models/{NAME}"), b"")?;
+    story.command(&format!("briq {}", FIRST.join(" ")));
+    let (served, took) = timed(|| quietly(stage))?;
     story.done("its golden examples were replayed on this machine, and it answers");
     story.figure("deployed, warm and proven in", took);
+    Ok(served)
+}
+
+/// Deploys, and asks the server what it takes.
+pub(super) fn quietly(stage: &Stage) -> Result<Served> {
+    stage.briq.read(&FIRST)?;
+    let address = at(&stage.briq.json(&["status", NAME])?, "/server/http")?.parse().context("not an address")?;
+    let model = http::json(address, "GET", &format!("/v2/models/{NAME}"), b"")?;
     let input = model["inputs"][0].clone();
     ensure!(input.is_object(), "the model says nothing of its input: {model}");
     Ok(Served { address, input })
@@ -55,8 +63,8 @@ pub(super) fn predict(stage: &Stage, served: &Served, digit: &Digit, story: &mut
 
     let file = stage.folder.join("digit.json");
     std::fs::write(&file, body)?;
-    story.command(&format!("briq predict {NAME}@1.0.0 --input digit.json"));
-    let printed = stage.briq.read(&["predict", &format!("{NAME}@1.0.0"), "--input", word(&file)?])?;
+    story.command(&format!("briq predict {NAME}@=1.0.0 --input digit.json"));
+    let printed = stage.briq.read(&["predict", &format!("{NAME}@=1.0.0"), "--input", word(&file)?])?;
     let local = scores(&serde_json::from_str(&printed).context("briq predict prints JSON")?)?;
     ensure!(local.len() == remote.len(), "briq predict gives {} scores, the server {}", local.len(), remote.len());
     let apart = local.iter().zip(&remote).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -79,7 +87,7 @@ pub(super) fn tell(stage: &Stage, story: &mut Story) -> Result<()> {
 
 /// The version that `briq status` says is serving.
 pub(super) fn running_version(stage: &Stage) -> Result<String> {
-    text(&stage.briq.json(&["status", NAME])?, "version")
+    at(&stage.briq.json(&["status", NAME])?, "/current/revision/version")
 }
 
 /// The first output of an answer, as numbers.
@@ -92,9 +100,4 @@ fn scores(answer: &Value) -> Result<Vec<f64>> {
 
 fn best(scores: &[f64]) -> Option<(usize, f64)> {
     scores.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
-/// An address of this machine that is free now.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("find a free port")?.local_addr()?)
 }

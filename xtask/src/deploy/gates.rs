@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::plan::Release;
-use crate::briq::{Briq, text};
+use crate::briq::{Briq, at};
 use crate::http::{self, Connection};
 use crate::story::Story;
 
@@ -33,7 +33,7 @@ fn healthy(release: &Release) -> Result<()> {
 }
 
 fn right_version(briq: &Briq, release: &Release) -> Result<()> {
-    let running = text(&briq.json(&["status", &release.deployment])?, "version")?;
+    let running = at(&briq.json(&["status", &release.deployment])?, "/current/revision/version")?;
     ensure!(running == release.version, "{running} is running, not {}", release.version);
     let metadata = http::json(release.http, "GET", "/v2", b"")?;
     ensure!(metadata.is_object(), "the server does not say who it is");

@@ -20,7 +20,7 @@ const REACHES: [(&str, &[&str]); 5] = [
     ("network", &["reqwest", "hyper", "axum", "tonic", "ureq", "socket2", "mio", "rustls", "quinn"]),
     ("burn", &["burn", "burn-*", "cubecl", "cubecl-*", "wgpu"]),
     ("tokio", &["tokio", "tokio-*"]),
-    ("HTTP", &["http", "hyper", "h2", "reqwest", "axum", "tonic", "ureq"]),
+    ("HTTP", &["hyper", "h2", "reqwest", "axum", "tonic", "ureq"]),
 ];
 
 /// One row of the table.
