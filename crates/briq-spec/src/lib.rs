@@ -51,3 +51,7 @@ pub use crate::name::{Alias, PackageName};
 pub use crate::recipe::{Recipe, RecipeError};
 pub use crate::reference::{Reference, Selector};
 pub use crate::signature::{DataType, Signature, TensorSpec};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

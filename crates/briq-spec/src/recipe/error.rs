@@ -50,6 +50,11 @@ impl RecipeError {
         self
     }
 
+    /// A suggestion that is better than the one there may be.
+    pub(super) fn suggesting_first(self, better: Option<String>) -> Self {
+        if better.is_some() { self.suggesting(better) } else { self }
+    }
+
     /// What sort of mistake it is.
     pub fn kind(&self) -> RecipeErrorKind {
         self.0.kind

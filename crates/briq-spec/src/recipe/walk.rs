@@ -39,7 +39,8 @@ impl<'w> Walk<'w, '_> {
         match value.get_ref() {
             DeValue::Table(table) => self.table(schema, table, value.span()),
             DeValue::Array(items) => self.array(schema, items.iter(), value.span()),
-            DeValue::String(text) => self.word(schema, text, value.span()),
+            DeValue::String(text) => self.word_of(&[schema], text, value.span()),
+            DeValue::Integer(number) => self.minimum(schema, number.as_str(), value.span()),
             _ => Ok(()),
         }
     }
@@ -87,7 +88,7 @@ impl<'w> Walk<'w, '_> {
         let mut path = self.path.clone();
         path.push(Step::Key(name.to_owned()));
         let known = quoted_list(known.keys().map(String::as_str));
-        let reason = format!("there is no such key here; known are {known}");
+        let reason = format!("there is no such key here; known: {known}");
         self.tree.error(RecipeErrorKind::UnknownKey, span, &path, reason).suggesting(nearest(name, free))
     }
 
@@ -108,17 +109,17 @@ impl<'w> Walk<'w, '_> {
         items.enumerate().try_for_each(|(index, item)| self.inside(Step::Index(index), |walk| walk.value(inner, item)))
     }
 
-    /// A word out of a fixed list.
-    fn word(&self, schema: &Value, text: &str, span: Range<usize>) -> Result<(), RecipeError> {
-        let words = words(schema);
-        if words.is_empty() || words.contains(&text) {
-            return Ok(());
+    /// The only bound that a schema of a recipe has is 0.
+    fn minimum(&self, schema: &Value, number: &str, span: Range<usize>) -> Result<(), RecipeError> {
+        let bounded = schema.get("minimum").and_then(Value::as_u64) == Some(0);
+        if bounded && number.starts_with('-') {
+            return Err(self.error(RecipeErrorKind::Invalid, span, "it must be 0 or more".to_owned()));
         }
-        Err(self.unknown_word(text, &words, span))
+        Ok(())
     }
 
     fn unknown_word(&self, text: &str, known: &[&str], span: Range<usize>) -> RecipeError {
-        let reason = format!("`{text}` is not known; known are {}", quoted_list(known.iter().copied()));
+        let reason = format!("`{text}` is not known; known: {}", quoted_list(known.iter().copied()));
         let suggestion = nearest(text, known.iter().copied());
         self.error(RecipeErrorKind::UnknownValue, span, reason).suggesting(suggestion)
     }
@@ -131,7 +132,11 @@ impl<'w> Walk<'w, '_> {
         match (value.get_ref(), fitting.as_slice()) {
             (_, []) => Err(self.wrong_type(&flat, value)),
             (DeValue::Table(table), tables) if tag(tables[0]).is_some() => self.tagged(tables, table, value.span()),
-            (DeValue::String(text), alternatives) => self.word_of(alternatives, text, value.span()),
+            (DeValue::String(text), alternatives) => {
+                let table = flat.iter().copied().filter_map(tag).find(|tag| tag == text);
+                let written = table.map(|tag| format!("{{ type = \"{tag}\" }}"));
+                self.word_of(alternatives, text, value.span()).map_err(|error| error.suggesting_first(written))
+            }
             (_, [only, ..]) => self.value(only, value),
         }
     }
@@ -144,6 +149,7 @@ impl<'w> Walk<'w, '_> {
         choices.iter().flat_map(flat).collect()
     }
 
+    /// A word out of the lists of several schemas.
     fn word_of(&self, alternatives: &[&Value], text: &str, span: Range<usize>) -> Result<(), RecipeError> {
         let lists: Vec<Vec<&str>> = alternatives.iter().map(|schema| words(schema)).collect();
         // An alternative without a list takes any text.
@@ -158,7 +164,7 @@ impl<'w> Walk<'w, '_> {
     fn tagged(&mut self, tables: &[&'w Value], table: &DeTable<'_>, span: Range<usize>) -> Result<(), RecipeError> {
         let known: Vec<&str> = tables.iter().copied().filter_map(tag).collect();
         let Some(given) = table.get("type") else {
-            let reason = format!("the key `type` is missing; known are {}", quoted_list(known.into_iter()));
+            let reason = format!("the key `type` is missing; known: {}", quoted_list(known.into_iter()));
             return Err(self.error(RecipeErrorKind::MissingKey, span, reason));
         };
         let path = Step::Key("type".to_owned());

@@ -1,1 +1,16 @@
-//! Tests.
+//! The behaviour of `briq-spec`, by module.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
+mod control;
+mod deployment;
+mod digest;
+mod entry;
+mod lock;
+mod manifest;
+mod name;
+mod recipe;
+mod recipe_mistakes;
+mod reference;
+mod schema;
+mod signature;
