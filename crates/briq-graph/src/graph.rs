@@ -177,14 +177,14 @@ impl Initializer {
         Self { name: name.into(), element: ElementType::I64, shape, data: Data::Inline(bytes) }
     }
 
-    /// Number of elements; 1 for a scalar.
+    /// Number of elements; 1 for a scalar. What no memory could hold is `usize::MAX`.
     pub fn count(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().copied().fold(1, usize::saturating_mul)
     }
 
-    /// Number of bytes its elements take.
+    /// Number of bytes its elements take. What no memory could hold is `usize::MAX`.
     pub fn byte_length(&self) -> usize {
-        self.count() * self.element.size()
+        self.count().saturating_mul(self.element.size())
     }
 
     /// The bytes, where the graph itself holds them.

@@ -43,6 +43,13 @@ pub struct Tensor<'a> {
     pub data: &'a [u8],
 }
 
+impl<'a> Tensor<'a> {
+    /// A tensor of single precision.
+    pub fn f32(name: &'a str, shape: &'a [usize], data: &'a [u8]) -> Self {
+        Self { name, element: ElementType::F32, shape, data }
+    }
+}
+
 /// Where a tensor lies in a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {

@@ -73,7 +73,8 @@ fn check(tensors: &[Tensor<'_>]) -> Result<(), GraphError> {
         if !seen.insert(tensor.name) {
             return Err(failure(GraphErrorKind::Malformed, object, "the name is given twice"));
         }
-        let expected = tensor.shape.iter().product::<usize>() * tensor.element.size();
+        let lengths = tensor.shape.iter().copied().chain([tensor.element.size()]);
+        let expected = lengths.fold(1_usize, usize::saturating_mul);
         if expected != tensor.data.len() {
             let shape = crate::brackets(tensor.shape);
             let reason = format!("{}{shape} takes {expected} bytes, got {}", tensor.element, tensor.data.len());
