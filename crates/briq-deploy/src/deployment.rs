@@ -233,12 +233,23 @@ impl Deployment {
             None => self.propose(ledger.next_number(), proposal, cause)?,
         };
         let undecided = ledger.entry(number).is_none_or(|entry| entry.verdict.is_none());
-        match link::reconcile(&self.folder, number, launch)? {
+        match self.reconcile(number, launch)? {
             Response::Serving { http, .. } => self.serving(number, http, undecided),
             Response::Refused { reason, .. } => self.refused(number, reason),
             Response::Failed { reason } => Err(self.error("deploy", DeployErrorKind::Failed(reason))),
             other => Err(self.error("deploy", DeployErrorKind::Protocol(format!("{other:?}")))),
         }
+    }
+
+    fn reconcile(&self, number: u64, launch: &Launch<'_>) -> Result<Response, DeployError> {
+        link::reconcile(&self.folder, number, launch).or_else(|error| {
+            // A supervisor with nothing left to serve ends, perhaps before it is asked: the history has its answer.
+            let ledger = Ledger::of(&self.folder.history()?);
+            match ledger.entry(number).and_then(|entry| entry.verdict.clone()) {
+                Some(Verdict::Refused { reason, .. }) => Ok(Response::Refused { revision: number, reason }),
+                _ => Err(error),
+            }
+        })
     }
 
     fn propose(&self, number: u64, proposal: &Proposal, cause: Cause) -> Result<u64, DeployError> {

@@ -11,6 +11,8 @@
 //! The chain shows every change that was made without rewriting all that follows it; whoever can do that, and
 //! replaces the head too, is found out only by a hash that was noted elsewhere.
 
+mod text;
+
 use briq_spec::Blake3Digest;
 use briq_spec::deployment::{DeploymentName, Desired};
 use serde::{Deserialize, Serialize};

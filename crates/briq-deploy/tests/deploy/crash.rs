@@ -10,13 +10,16 @@ use crate::stage::{Stage, get, kill, version_at};
 #[test]
 fn connections_made_while_the_server_restarts_are_answered() {
     let stage = Stage::new();
-    let http = stage.promote(&stage.serve("1.0.0")).http;
+    let proposal = stage.serve("1.0.0");
+    let http = stage.promote(&proposal).http;
     for _ in 0..3 {
         let killed = stage.server_pid();
         kill(killed);
         let answers: Vec<_> = (0..20).map(|_| get(http)).filter(|answer| !was_cut(answer)).collect();
         assert!(answers.iter().all(|answer| answer.as_ref().unwrap().0 == "1.0.0"));
         assert_ne!(answers.last().unwrap().as_ref().unwrap().1, killed);
+        // The new server answers before the supervisor has heard that it is ready; this waits until it has.
+        assert!(matches!(stage.deploy(&proposal).unwrap(), Outcome::Unchanged { .. }));
     }
     let status = stage.deployment.status().unwrap();
     assert_eq!((status.health, status.losses), (Health::Serving, 3));

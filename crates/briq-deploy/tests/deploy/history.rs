@@ -111,6 +111,46 @@ fn an_older_head_proves_an_unbroken_continuation() {
 }
 
 #[test]
+fn records_read_as_sentences() {
+    let stage = Stage::new();
+    stage.promote(&stage.serve("1.0.0"));
+    stage.deploy(&stage.package("1.1.0", "refuse golden example 3 is off")).unwrap();
+    stage.promote(&stage.serve("1.2.0"));
+    stage.rollback(None).unwrap();
+    stage.deployment.stop(true).unwrap();
+    let history = stage.deployment.history().unwrap();
+    let told: Vec<_> = history.records().iter().map(|record| without_figures(&record.event.to_string())).collect();
+    expect_test::expect![[r#"
+        smallest 1.0.0 (revision 1) asked for, by a deployment
+        supervisor started (process N)
+        server of revision 1 ready (process N)
+        revision 1 promoted after N ms
+        smallest 1.1.0 (revision 2) asked for, by a deployment
+        revision 2 refused: golden example 3 is off
+        smallest 1.2.0 (revision 3) asked for, by a deployment
+        revision 3 promoted after N ms
+        smallest 1.0.0 (revision 4) asked for, by a rollback to revision 1
+        revision 4 promoted after N ms
+        stopped"#]]
+    .assert_eq(&told.join("\n"));
+    let first = history.records()[0].to_string();
+    assert!(first.starts_with("   1  20") && first.contains("Z  smallest"), "{first}");
+}
+
+/// Processes and milliseconds differ from run to run.
+fn without_figures(text: &str) -> String {
+    let replace = |text: String, before: &str, after: &str| match text.split_once(before) {
+        Some((head, tail)) => {
+            let rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+            if rest.starts_with(after) { format!("{head}{before}N{rest}") } else { text }
+        }
+        None => text,
+    };
+    let text = replace(text.to_owned(), "(process ", ")");
+    replace(text, "promoted after ", " ms")
+}
+
+#[test]
 fn copies_of_the_state_are_there_for_people_and_tools() {
     let stage = Stage::new();
     stage.promote(&stage.serve("1.0.0"));
