@@ -1,1 +1,3 @@
 //! Briq from outside: the program, driven as a person drives it.
+
+mod tutorial;

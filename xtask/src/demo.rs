@@ -54,6 +54,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 fn chapters(stage: &Stage, story: &mut Story) -> Result<()> {
     learn::design(stage, story)?;
     learn::train_first(stage, story)?;
+    learn::evaluate(stage, story)?;
     package::pack(stage, story)?;
     package::verify(stage, story)?;
     publish::publish(stage, story)?;

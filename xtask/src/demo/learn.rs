@@ -7,7 +7,9 @@ use super::stage::{NAME, Stage, word};
 use crate::story::{Story, seconds};
 
 /// Epochs of the first version: good enough to be published, and not as good as it gets.
-const FEW_EPOCHS: u32 = 8;
+const FEW_EPOCHS: u32 = 4;
+/// Epochs of the better version, at most.
+const MANY_EPOCHS: u32 = 14;
 
 /// `briq new`: a project with real data and a network that is declared, not programmed.
 pub(super) fn design(stage: &Stage, story: &mut Story) -> Result<()> {
@@ -19,27 +21,37 @@ pub(super) fn design(stage: &Stage, story: &mut Story) -> Result<()> {
     Ok(())
 }
 
-/// `briq train`, stopped early on purpose, and `briq evaluate`.
+/// `briq train` for a few epochs, then `briq pack`.
 pub(super) fn train_first(stage: &Stage, story: &mut Story) -> Result<()> {
     story.step(&format!("Train 1.0.0, for {FEW_EPOCHS} epochs only"));
-    let full = recipe(stage)?;
-    write_recipe(stage, &set(&set(&full, "version", "\"1.0.0\""), "epochs", &FEW_EPOCHS.to_string()))?;
-    train(stage, story, "1.0.0")?;
-    write_recipe(stage, &set(&full, "version", "\"1.0.0\""))
+    train(stage, story, "1.0.0", FEW_EPOCHS, 0.90)
 }
 
-/// The same recipe to its end, published as a compatible version.
+/// `briq evaluate`: any package, on any labelled table.
+pub(super) fn evaluate(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.step("Evaluate it on all the data, what it learnt from included");
+    story.command(&format!("briq evaluate {NAME}-1.0.0.briq --data {NAME}/data/digits.csv.gz"));
+    let (file, data) = (stage.file("1.0.0"), stage.project.join("data").join("digits.csv.gz"));
+    let figures = stage.briq.json(&["evaluate", word(&file)?, "--data", word(&data)?])?;
+    let (examples, accuracy) = (&figures["examples"], figures["metrics"]["accuracy"].as_f64());
+    let accuracy = accuracy.with_context(|| format!("an evaluation without accuracy: {figures}"))?;
+    story.done(&format!("{:.2} % of {examples} digits", accuracy * 100.0));
+    Ok(())
+}
+
+/// The same network for longer, published as a compatible version.
 pub(super) fn train_better(stage: &Stage, story: &mut Story) -> Result<()> {
     story.step("Train 1.1.0, for as long as it gets better");
-    write_recipe(stage, &set(&recipe(stage)?, "version", "\"1.1.0\""))?;
-    train(stage, story, "1.1.0")?;
-    let file = stage.file("1.1.0");
-    stage.briq.read(&["publish", word(&file)?])?;
+    train(stage, story, "1.1.0", MANY_EPOCHS, 0.97)?;
+    stage.briq.read(&["publish", word(&stage.file("1.1.0"))?])?;
     story.tick("packed and published as digits 1.1.0");
     Ok(())
 }
 
-fn train(stage: &Stage, story: &mut Story, version: &str) -> Result<()> {
+/// Trains, packs, and reads from the package how good it is on the part of the data that it has never seen.
+fn train(stage: &Stage, story: &mut Story, version: &str, epochs: u32, least: f64) -> Result<()> {
+    let versioned = set(&recipe(stage)?, "version", &format!("\"{version}\""));
+    write_recipe(stage, &set(&versioned, "epochs", &epochs.to_string()))?;
     let project = word(&stage.project)?;
     story.command(&format!("briq train {NAME}"));
     stage.briq.show(&["train", project])?;
@@ -51,7 +63,7 @@ fn train(stage: &Stage, story: &mut Story, version: &str) -> Result<()> {
     let accuracy = accuracy.with_context(|| format!("the package tells no accuracy: {package}"))?;
     story.tick(&format!("{:.2} % right on digits it has never seen", accuracy * 100.0));
     story.figure(&format!("test accuracy of {version}"), format!("{:.2} %", accuracy * 100.0));
-    ensure!(accuracy >= 0.90, "{version} is right on {accuracy} of the held-out digits only");
+    ensure!(accuracy >= least, "{version} is right on {accuracy} of the held-out digits only");
     Ok(())
 }
 
