@@ -85,7 +85,7 @@ impl Fetch<'_> {
         let (session, digest, size) = (Arc::clone(session), self.blob.digest, self.blob.size);
         match blocking(move || session.ingest(&digest, size)).await.map_err(RegistryError::store(&self.doing))? {
             Ingest::Present => Ok(None),
-            Ingest::Wanted(writer) => Ok(Some(writer)),
+            Ingest::Wanted(writer) => Ok(Some(*writer)),
         }
     }
 

@@ -174,7 +174,7 @@ impl Client {
     async fn has(&self, repository: &PackageName, content: &Content, doing: &str) -> Result<bool, RegistryError> {
         let url = self.transport.url(&format!("{repository}/blobs/{}", content.digest))?;
         let scope = Scope::push(repository.as_str());
-        match self.transport.send_once(doing, &scope, Method::HEAD, url, |r| r).await {
+        match self.transport.send(doing, &scope, Method::HEAD, url, |r| r).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -196,7 +196,7 @@ impl Client {
         }
         let scope = Scope::push(repository.as_str());
         let fill = |request: reqwest::RequestBuilder| request.header(CONTENT_LENGTH, 0);
-        let response = self.transport.send_once(doing, &scope, Method::POST, url, fill).await?;
+        let response = self.transport.send(doing, &scope, Method::POST, url, fill).await?;
         if response.status() == StatusCode::CREATED {
             return Ok(None);
         }

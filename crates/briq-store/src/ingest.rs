@@ -22,7 +22,7 @@ pub enum Ingest {
     /// The blob is there already.
     Present,
     /// The blob is wanted, from [`BlobWriter::offset`] on.
-    Wanted(BlobWriter),
+    Wanted(Box<BlobWriter>),
 }
 
 /// Writes one blob whose digest and size are known beforehand.
@@ -54,7 +54,7 @@ impl BlobWriter {
             let mut writer =
                 Self { layout: layout.clone(), digest: *digest, size, path, file, hasher: Sha256::new(), offset: 0 };
             writer.resume()?;
-            return Ok(Ingest::Wanted(writer));
+            return Ok(Ingest::Wanted(Box::new(writer)));
         }
     }
 

@@ -12,7 +12,7 @@ fn digest(bytes: &[u8]) -> Sha256Digest {
 
 fn wanted(session: &Session, bytes: &[u8]) -> BlobWriter {
     match session.ingest(&digest(bytes), bytes.len() as u64).unwrap() {
-        Ingest::Wanted(writer) => writer,
+        Ingest::Wanted(writer) => *writer,
         Ingest::Present => panic!("the blob is there already"),
     }
 }
