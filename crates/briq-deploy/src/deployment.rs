@@ -129,11 +129,14 @@ impl Deployment {
     pub fn stop(&self, wait: bool) -> Result<bool, DeployError> {
         self.folder.existing_history()?;
         let _command = self.command_lock(wait)?;
-        let ledger = Ledger::of(&self.folder.existing_history()?);
         if self.is_supervised()? {
-            return self.stop_supervisor().map(|()| true);
+            match self.stop_supervisor() {
+                // It was killed before it answered: what remains to be done is to say that nothing is to run.
+                Err(error) if error.is_retryable() && !self.is_supervised()? => {}
+                stopped => return stopped.map(|()| true),
+            }
         }
-        let runs = ledger.desired().is_some();
+        let runs = Ledger::of(&self.folder.existing_history()?).desired().is_some();
         if runs {
             self.folder.record(Event::Stopped {})?;
         }

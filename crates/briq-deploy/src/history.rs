@@ -230,3 +230,47 @@ fn hash(bytes: &[u8]) -> Blake3Digest {
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("records have text keys and no fallible serialiser")
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event() -> impl Strategy<Value = Event> {
+        let number = any::<u64>;
+        prop_oneof![
+            any::<u32>().prop_map(|pid| Event::SupervisorStarted { pid }),
+            (number(), any::<u32>()).prop_map(|(revision, pid)| Event::ServerReady { revision, pid }),
+            (number(), any::<String>()).prop_map(|(revision, reason)| Event::Refused { revision, reason }),
+            (number(), number(), any::<Option<u64>>()).prop_map(|(revision, total_ms, load_ms)| Event::Promoted {
+                revision,
+                took: Took { total_ms, load_ms, golden_ms: load_ms }
+            }),
+            Just(Event::Stopped {}),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(events in prop::collection::vec((event(), 0..253_402_300_800_000_u64), 0..8)) {
+            let name = "digits".parse().unwrap();
+            let mut history = History::empty(&name);
+            let mut bytes = Vec::new();
+            for (event, ms) in events {
+                bytes.extend(history.extend(event, Timestamp::from_unix_ms(ms)));
+            }
+            let read = History::verify(&name, &bytes).unwrap();
+            prop_assert_eq!(read.whole_bytes(), bytes.len() as u64);
+            prop_assert_eq!(read, history);
+        }
+
+        #[test]
+        fn rejects_any_bytes_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 1..200)) {
+            let mut bytes = bytes;
+            bytes.push(b'\n');
+            prop_assert!(History::verify(&"digits".parse().unwrap(), &bytes).unwrap_err().is_tampered());
+        }
+    }
+}

@@ -27,8 +27,19 @@ pub(crate) fn reconcile(folder: &Folder, revision: u64, launch: &Launch<'_>) -> 
 /// Asks a running supervisor; waits as long as it lives.
 pub(crate) fn ask(folder: &Folder, request: &Request) -> Result<Response, DeployError> {
     let start = log_length(folder);
-    let answer = socket::connect(&folder.file("control.sock")).and_then(|stream| exchange(stream, request));
-    answer.map_err(|error| explain(folder, start, error))
+    let stream = connect(folder)?;
+    stream.and_then(|stream| exchange(stream, request)).map_err(|error| explain(folder, start, error))
+}
+
+/// Connects to a supervisor that holds its lock, and may be about to bind its socket.
+fn connect(folder: &Folder) -> Result<io::Result<UnixStream>, DeployError> {
+    let mut pauses = Pauses::within(START_TIMEOUT);
+    loop {
+        let connected = socket::connect(&folder.file("control.sock"));
+        if connected.is_ok() || !folder.is_locked("supervisor.lock")? || !pauses.pause() {
+            return Ok(connected);
+        }
+    }
 }
 
 /// What a server says of itself.

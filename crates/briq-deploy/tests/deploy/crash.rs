@@ -150,6 +150,34 @@ fn recover(original: &Stage, lines: &[&str], whole: usize, one: &Proposal, two: 
     }
 }
 
+/// From outside, as soon as each record appears: in the midst of whatever the supervisor does next.
+#[test]
+fn a_supervisor_killed_right_after_any_record_is_recovered_from() {
+    for records in 2..=6 {
+        let stage = Stage::new();
+        let (one, two) = (stage.serve("1.0.0"), stage.serve("1.1.0"));
+        std::thread::scope(|scope| {
+            let deploying = scope.spawn(|| stage.deploy(&one).and_then(|_| stage.deploy(&two)));
+            while stage.deployment.history().map_or(0, |history| history.records().len()) < records {
+                std::thread::yield_now();
+            }
+            stage.kill_supervisor();
+            // Killed before the end or just after it: both are allowed.
+            if let Err(error) = deploying.join().unwrap() {
+                assert!(error.is_retryable(), "after {records} records: {error}");
+            }
+        });
+        for (proposal, version) in [(&one, "1.0.0"), (&two, "1.1.0")] {
+            let (Outcome::Promoted(briq_deploy::Promoted { http, .. }) | Outcome::Unchanged { http, .. }) =
+                stage.deploy(proposal).unwrap()
+            else {
+                panic!("refused after {records} records")
+            };
+            assert_eq!(version_at(http), version, "after {records} records");
+        }
+    }
+}
+
 #[test]
 fn sigterm_drains_and_the_next_supervisor_goes_on() {
     let stage = Stage::new();
@@ -164,6 +192,31 @@ fn sigterm_drains_and_the_next_supervisor_goes_on() {
         matches!(&history.records().last().unwrap().event, Event::SupervisorEnded { reason } if reason == "SIGTERM")
     );
     assert!(matches!(stage.deploy(&proposal).unwrap(), Outcome::Unchanged { .. }));
+}
+
+#[test]
+fn a_deployment_whose_supervisor_was_killed_can_be_stopped() {
+    let stage = Stage::new();
+    stage.promote(&stage.serve("1.0.0"));
+    stage.kill_supervisor();
+    assert!(stage.deployment.stop(true).unwrap());
+    assert_eq!(stage.deployment.status().unwrap().health, Health::Stopped);
+}
+
+#[test]
+fn a_package_that_is_gone_does_not_stand_in_the_way_of_a_newer_one() {
+    let stage = Stage::new();
+    let old = stage.serve("1.0.0");
+    stage.promote(&old);
+    stage.kill_supervisor();
+    fs::remove_file(stage.home().join("packages").join(old.digest.to_hex())).unwrap();
+    let error = stage.deploy(&old).unwrap_err();
+    assert!(error.to_string().contains("revision 1 could not be brought back"), "{error}");
+    let status = stage.deployment.status().unwrap();
+    assert_eq!(status.health, Health::Starting);
+    assert!(status.problem.unwrap().contains("no package"));
+    assert_eq!(version_at(stage.promote(&stage.serve("1.1.0")).http), "1.1.0");
+    assert_eq!(stage.deployment.status().unwrap().problem, None);
 }
 
 #[test]
