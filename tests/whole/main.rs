@@ -1,3 +1,4 @@
 //! Briq from outside: the program, driven as a person drives it.
 
+mod mistakes;
 mod tutorial;

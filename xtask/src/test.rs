@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::peers::{self, Peers};
 use crate::process;
@@ -11,6 +12,9 @@ use crate::workspace::{BUILD, Workspace};
 
 /// A test that has to do without a peer prints a line that begins so.
 const SKIPPED: &str = "skipped: ";
+
+/// Where the test runner reports what tests printed, in the root of the workspace.
+const REPORT: &str = "target/nextest/default/junit.xml";
 
 /// What `cargo xtask test` may be told.
 #[derive(Default, clap::Args)]
@@ -35,30 +39,38 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 
 fn suite(workspace: &Workspace, peers: &Peers, runner: &[String]) -> Result<()> {
     let program = workspace.build_briq()?;
-    let examples = runner.is_empty();
-    if examples {
-        let mut doctests = workspace.cargo("test");
-        doctests.args(BUILD).args(["--doc", "--quiet"]);
-        process::run(&mut doctests)?;
-    }
-    let mut tests = if process::succeeds("cargo-nextest", &["nextest", "--version"]) {
-        nextest(workspace)
-    } else {
-        libtest(workspace)
-    };
+    let examples = if runner.is_empty() { doctests(workspace) } else { Ok(()) };
+    let report = workspace.root.join(REPORT);
+    let _ = std::fs::remove_file(&report);
+    let mut tests = if has_nextest(workspace) { nextest(workspace) } else { libtest(workspace) };
     peers.announce(&mut tests);
     let outcome = process::run(tests.args(runner).env("BRIQ_BIN", program));
-    report_skipped(&workspace.target.join("nextest/default/junit.xml"))?;
-    outcome
+    report_skipped(&report)?;
+    outcome.and(examples)
 }
 
-fn nextest(workspace: &Workspace) -> std::process::Command {
+/// The examples in the documentation; nextest does not run them.
+fn doctests(workspace: &Workspace) -> Result<()> {
+    process::run(workspace.cargo("test").args(BUILD).args(["--doc", "--quiet", "--no-fail-fast"]))
+}
+
+/// Looks for the test runner, and installs it where it is missing.
+fn has_nextest(workspace: &Workspace) -> bool {
+    let found = || process::succeeds("cargo-nextest", &["nextest", "--version"]);
+    if !found() {
+        let install = process::run(workspace.cargo("install").args(["cargo-nextest", "--locked", "--quiet"]));
+        let _ = install.inspect_err(|error| eprintln!("peers: {error:#}; cargo test runs the tests instead"));
+    }
+    found()
+}
+
+fn nextest(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo("nextest");
     command.arg("run").args(BUILD).args(["--no-fail-fast", "--config-file", "xtask/nextest.toml"]);
     command
 }
 
-fn libtest(workspace: &Workspace) -> std::process::Command {
+fn libtest(workspace: &Workspace) -> Command {
     let mut command = workspace.cargo("test");
     command.args(BUILD).args(["--all-targets", "--no-fail-fast"]);
     command
@@ -72,7 +84,7 @@ fn report_skipped(junit: &Path) -> Result<()> {
         eprintln!("{SKIPPED}{reason} ({count} tests)");
     }
     ensure!(!in_ci() || skipped.is_empty(), "tests were skipped, and in CI nothing is skipped");
-    std::fs::remove_file(junit).context("remove the report of this run")
+    Ok(())
 }
 
 /// The reasons that tests gave for having been skipped, and how many tests gave each.

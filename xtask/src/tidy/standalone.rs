@@ -6,9 +6,8 @@ use super::Findings;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Checks one crate after the other, the light ones first: what they compile, the heavier ones find ready.
-///
-/// The checks go to the folder of the other builds: a dependency that has the same features there is not compiled again.
+/// Checks one crate after the other, in the folder of the other builds: a dependency that has the same features there is
+/// not compiled again.
 pub(super) fn check(workspace: &Workspace) -> Result<Findings> {
     let mut findings = Vec::new();
     for package in workspace.published() {
