@@ -31,9 +31,9 @@ pub(crate) struct Arguments {
     /// The name of the deployment; without it, that of the package
     #[arg(long)]
     name: Option<String>,
-    /// The address that it serves
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    http: std::net::SocketAddr,
+    /// The address that it serves; without it, the one it has
+    #[arg(long)]
+    http: Option<std::net::SocketAddr>,
     /// Print what would be done
     #[arg(long)]
     dry_run: bool,
@@ -123,7 +123,7 @@ fn write_report(release: &Release, steps: &[Value], outcome: &Result<()>) -> Res
     let error = outcome.as_ref().err().map(|error| format!("{error:#}"));
     let report = json!({
         "package": release.name, "version": release.version, "deployment": release.deployment,
-        "http": release.http.to_string(), "released": error.is_none(), "error": error, "steps": steps,
+        "released": error.is_none(), "error": error, "steps": steps,
     });
     std::fs::create_dir_all(&release.folder)?;
     std::fs::write(release.folder.join("report.json"), format!("{report:#}\n")).context("write the report")

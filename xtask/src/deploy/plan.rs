@@ -1,7 +1,6 @@
 //! What a release does, as data.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,7 +14,6 @@ pub(super) struct Release {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) deployment: String,
-    pub(super) http: SocketAddr,
     /// The folder with `briq.toml`.
     pub(super) project: PathBuf,
     /// The project is made from the template first.
@@ -62,7 +60,6 @@ impl Release {
         let folder = workspace.target.join("deploy").join(format!("{short}-{version}"));
         Ok(Self {
             deployment: arguments.name.clone().unwrap_or_else(|| short.clone()),
-            http: arguments.http,
             file: folder.join(format!("{short}-{version}.briq")),
             name,
             version,
@@ -94,8 +91,9 @@ impl Plan {
         if release.from_template {
             steps.push(briq("Project", &["new", &project, "--template", "digits"]));
         }
-        let http = release.http.to_string();
-        let deploy = ["deploy", &exact, "--to", &arguments.to, "--name", &release.deployment, "--http", &http];
+        let http = arguments.http.map(|address| address.to_string());
+        let mut deploy = vec!["deploy", &exact, "--to", &arguments.to, "--name", &release.deployment];
+        deploy.extend(http.iter().flat_map(|address| ["--http", address]));
         steps.extend([
             briq("Train", &["train", &project]),
             briq("Package", &["pack", &project, "-o", &file]),
