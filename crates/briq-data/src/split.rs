@@ -44,12 +44,7 @@ impl Split {
     ///
     /// # Errors
     /// Fractions that do not sum to 1, and a class with fewer rows than there are parts.
-    pub fn stratified(
-        names: &[String],
-        classes: &[u32],
-        fractions: Fractions,
-        seed: u64,
-    ) -> Result<Self, DataError> {
+    pub fn stratified(names: &[String], classes: &[u32], fractions: Fractions, seed: u64) -> Result<Self, DataError> {
         let parts = fractions.parts()?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut split = Self::default();

@@ -169,9 +169,9 @@ impl Building {
         let columns = width - usize::from(label.is_some());
         if columns == 0 {
             let reason = "the table has no feature column beside the label";
-            return Err(DataError::new(DataErrorKind::NoSuchColumn, reason).at_line(line).advise(
-                "check the delimiter: a comma, or a tab for files called `.tsv`",
-            ));
+            return Err(DataError::new(DataErrorKind::NoSuchColumn, reason)
+                .at_line(line)
+                .advise("check the delimiter: a comma, or a tab for files called `.tsv`"));
         }
         let name = |column: usize| match header.and_then(|header| header.get(column)) {
             Some(name) => name.to_owned(),
@@ -236,7 +236,8 @@ fn label_column(
         LabelColumn::Index(index) => Err(refuse(format!("label column {index} is not below {width}"))),
         LabelColumn::Name(name) => {
             let header = header.ok_or_else(|| {
-                refuse(format!("label column `{name}` needs a header, and none is declared")).advise("set `header = true`")
+                refuse(format!("label column `{name}` needs a header, and none is declared"))
+                    .advise("set `header = true`")
             })?;
             let found = header.iter().position(|column| column == name);
             let names = header.iter().collect::<Vec<_>>().join(", ");

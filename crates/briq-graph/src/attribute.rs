@@ -90,9 +90,7 @@ impl From<Initializer> for Attribute {
 pub(crate) fn integers(element: ElementType, bytes: &[u8]) -> Option<Vec<i64>> {
     match element {
         ElementType::I64 => Some(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
-        ElementType::I32 => {
-            Some(bytes.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect())
-        }
+        ElementType::I32 => Some(bytes.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect()),
         _ => None,
     }
 }

@@ -21,6 +21,7 @@
 //! # Ok::<(), briq_graph::GraphError>(())
 //! ```
 
+mod counting;
 mod decoding;
 mod encoding;
 mod proto;
@@ -41,8 +42,8 @@ pub const MAX_OPSET: u32 = 24;
 /// The longest model that is read, in bytes. Protocol buffers allow no more.
 pub const MAX_MODEL_BYTES: usize = i32::MAX as usize;
 
-/// The most nodes, initializers, or values that a graph may have, each.
-pub const MAX_ITEMS: usize = 1_000_000;
+/// The most records (nodes, names, attributes, tensors, values, axes) that a model may hold, together.
+pub const MAX_RECORDS: usize = 2_000_000;
 
 /// The most axes that a tensor may have.
 pub const MAX_RANK: usize = 32;

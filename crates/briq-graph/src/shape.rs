@@ -8,8 +8,8 @@ mod arithmetic;
 mod context;
 mod linear;
 mod normalization;
-mod reduction;
 mod rearranging;
+mod reduction;
 mod window;
 
 use std::collections::{BTreeMap, HashMap};
@@ -135,7 +135,10 @@ fn check_output(declared: &Value, computed: &Value) -> Result<(), GraphError> {
     if declared.element == computed.element && same_rank && declared.shape.iter().zip(&computed.shape).all(fits) {
         return Ok(());
     }
-    Err(failure(format!("output `{}`", declared.name), format!("it is declared as {declared} and computed as {computed}")))
+    Err(failure(
+        format!("output `{}`", declared.name),
+        format!("it is declared as {declared} and computed as {computed}"),
+    ))
 }
 
 fn failure(object: String, reason: impl Into<String>) -> GraphError {

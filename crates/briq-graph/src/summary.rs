@@ -47,7 +47,10 @@ impl Graph {
     fn numbers<'a>(&'a self, node: &'a Node, counted: &mut BTreeSet<&'a str>) -> usize {
         let fresh = node.inputs.iter().filter(|name| counted.insert(name));
         let tensors = fresh.filter_map(|name| self.initializer(name));
-        tensors.filter(|tensor| tensor.element.is_float() && !tensor.shape.is_empty()).map(crate::Initializer::count).sum()
+        tensors
+            .filter(|tensor| tensor.element.is_float() && !tensor.shape.is_empty())
+            .map(crate::Initializer::count)
+            .sum()
     }
 }
 
@@ -58,9 +61,9 @@ fn layer(node: &Node) -> &str {
 
 fn table(rows: &[Row]) -> String {
     let header = ["layer", "operators", "output", "parameters"].map(str::to_owned);
-    let cells = rows.iter().map(|row| {
-        [row.layer.clone(), row.operators.join(", "), row.output.clone(), row.parameters.to_string()]
-    });
+    let cells = rows
+        .iter()
+        .map(|row| [row.layer.clone(), row.operators.join(", "), row.output.clone(), row.parameters.to_string()]);
     let total = rows.iter().map(|row| row.parameters).sum::<usize>().to_string();
     let last = ["total".to_owned(), String::new(), String::new(), total];
     let lines: Vec<[String; 4]> = std::iter::once(header).chain(cells).chain([last]).collect();

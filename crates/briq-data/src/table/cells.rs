@@ -21,7 +21,8 @@ pub(super) fn number(field: &str) -> Result<f32, DataError> {
 }
 
 pub(super) fn missing(field: &str) -> DataError {
-    let reason = if field.is_empty() { "a value is missing".to_owned() } else { format!("a value is missing: `{field}`") };
+    let reason =
+        if field.is_empty() { "a value is missing".to_owned() } else { format!("a value is missing: `{field}`") };
     DataError::new(DataErrorKind::MissingValue, reason).advise("fill the value in, or leave the row out")
 }
 

@@ -14,7 +14,10 @@ fn near(a: f64, b: f64) -> bool {
 #[test]
 fn classes_are_judged_as_scikit_learn_does() {
     let confusion = Confusion::new(3, &ACTUAL, &PREDICTED);
-    assert_eq!((0..3).map(|class| confusion.row(class).to_vec()).collect::<Vec<_>>(), [[1, 1, 0], [1, 2, 0], [0, 1, 2]]);
+    assert_eq!(
+        (0..3).map(|class| confusion.row(class).to_vec()).collect::<Vec<_>>(),
+        [[1, 1, 0], [1, 2, 0], [0, 1, 2]]
+    );
     assert_eq!(confusion.total(), 8);
     let reports: Vec<_> = (0..3).map(|class| confusion.class(class)).collect();
     assert!(near(reports[1].precision, 0.5) && near(reports[1].recall, 2.0 / 3.0) && near(reports[1].f1, 4.0 / 7.0));

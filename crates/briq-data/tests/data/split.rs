@@ -32,7 +32,7 @@ fn every_class_keeps_its_share() {
 fn the_split_of_a_seed_never_changes() {
     let split = Split::of(&iris(), USUAL, 7).unwrap();
     expect!["[11, 22, 24, 26, 29, 42, 44, 46, 51, 56, 63, 64, 86, 87, 95, 97, 108, 113, 123, 128, 130, 139, 140, 146]"]
-    .assert_eq(&format!("{:?}", split.test));
+        .assert_eq(&format!("{:?}", split.test));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use briq_spec::recipe::Layer;
 
 use super::{BATCH, Init, LayerInput, MAX_ELEMENTS, MAX_LENGTH, Network, Normalize, OUTPUT, Parameter};
-use crate::{Dim, ElementType, Graph, GraphError, GraphErrorKind, Initializer, LOGITS_KEY, Node, Value, brackets, onnx};
+use crate::{
+    Dim, ElementType, Graph, GraphError, GraphErrorKind, Initializer, LOGITS_KEY, Node, Value, brackets, onnx,
+};
 
 /// The network so far, and the value that the next layer is fed.
 pub(super) struct Builder {

@@ -2,8 +2,8 @@
 
 use briq_spec::recipe::{Dense, Dropout};
 
-use super::builder::Builder;
 use super::Init;
+use super::builder::Builder;
 use crate::{GraphError, GraphErrorKind, Initializer, Node};
 
 impl Builder {

@@ -2,9 +2,9 @@
 
 use briq_spec::recipe::{Conv2d, Extent2d, Padding, Pool2d};
 
+use super::Init;
 use super::builder::Builder;
 use super::dense::weight_init;
-use super::Init;
 use crate::{GraphError, GraphErrorKind, Node, brackets};
 
 /// A window that moves over one axis.
@@ -94,7 +94,9 @@ impl Builder {
             _ => {
                 let window = brackets(&[rows.size, columns.size]);
                 let reason = format!("its window {window} does not fit into {}", brackets(&self.shape));
-                Err(self.refuse(GraphErrorKind::Shape, reason).advise("pad with `padding = \"same\"`, or pool less before it"))
+                Err(self
+                    .refuse(GraphErrorKind::Shape, reason)
+                    .advise("pad with `padding = \"same\"`, or pool less before it"))
             }
         }
     }

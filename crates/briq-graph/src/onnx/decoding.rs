@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::proto::{self, attribute_type};
-use super::{MAX_ITEMS, MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, tensors};
+use super::{MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, MAX_RECORDS, counting, tensors};
 use crate::{Attribute, Dim, ElementType, Graph, GraphError, GraphErrorKind, Node, Value};
 
 /// Reads a model file.
@@ -20,6 +20,9 @@ pub fn decode(bytes: &[u8]) -> Result<Graph, GraphError> {
     if bytes.len() > MAX_MODEL_BYTES {
         let reason = format!("it has {} bytes, {MAX_MODEL_BYTES} are allowed", bytes.len());
         return Err(refuse(GraphErrorKind::Limit, "model", reason));
+    }
+    if counting::exceeds_limit(bytes) {
+        return Err(refuse(GraphErrorKind::Limit, "model", format!("it has more than {MAX_RECORDS} records")));
     }
     let model = proto::Model::decode(bytes).map_err(|error| malformed("model", "").because(error))?;
     check_model(&model)?;
@@ -73,7 +76,9 @@ fn decode_opsets(imports: &[proto::OperatorSet]) -> Result<(u32, BTreeMap<String
 }
 
 fn decode_graph(body: proto::Graph, head: Graph) -> Result<Graph, GraphError> {
-    check_counts(&body)?;
+    if !body.sparse_initializer.is_empty() {
+        return Err(unsupported("graph", "it holds sparse tensors"));
+    }
     let initializers = body.initializer.into_iter().map(tensors::decode).collect::<Result<Vec<_>, _>>()?;
     let constants: BTreeSet<&str> = initializers.iter().map(|tensor| tensor.name.as_str()).collect();
     let fed = body.input.into_iter().filter(|input| !constants.contains(input.name.as_str()));
@@ -87,20 +92,6 @@ fn decode_graph(body: proto::Graph, head: Graph) -> Result<Graph, GraphError> {
     graph.outputs = decode_outputs(body.output, &graph)?;
     crate::plan::order(&graph)?;
     Ok(graph)
-}
-
-fn check_counts(body: &proto::Graph) -> Result<(), GraphError> {
-    if !body.sparse_initializer.is_empty() {
-        return Err(unsupported("graph", "it holds sparse tensors"));
-    }
-    let values = body.input.len() + body.output.len() + body.value_info.len();
-    let counts = [("nodes", body.node.len()), ("initializers", body.initializer.len()), ("values", values)];
-    match counts.into_iter().find(|(_, count)| *count > MAX_ITEMS) {
-        Some((what, count)) => {
-            Err(refuse(GraphErrorKind::Limit, "graph", format!("it has {count} {what}, {MAX_ITEMS} are allowed")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// A value whose rank is not known.
@@ -129,9 +120,8 @@ fn decode_value(role: &str, value: proto::ValueInfo) -> Result<Result<Value, Unr
 }
 
 fn decode_known_value(role: &str, value: proto::ValueInfo) -> Result<Value, GraphError> {
-    decode_value(role, value)?.map_err(|unranked| {
-        unsupported(format!("{role} `{}`", unranked.name), "it does not say how many axes it has")
-    })
+    decode_value(role, value)?
+        .map_err(|unranked| unsupported(format!("{role} `{}`", unranked.name), "it does not say how many axes it has"))
 }
 
 fn decode_dim(label: &str, dim: proto::Dimension) -> Result<Dim, GraphError> {

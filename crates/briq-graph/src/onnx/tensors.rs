@@ -29,8 +29,7 @@ pub(super) fn encode(tensor: &Initializer) -> Result<proto::Tensor, GraphError> 
 }
 
 fn external(location: &str, offset: u64, length: u64) -> Vec<proto::Entry> {
-    let entries =
-        [("location", location.to_owned()), ("offset", offset.to_string()), ("length", length.to_string())];
+    let entries = [("location", location.to_owned()), ("offset", offset.to_string()), ("length", length.to_string())];
     entries.into_iter().map(|(key, value)| proto::Entry { key: key.to_owned(), value }).collect()
 }
 
@@ -151,7 +150,8 @@ fn narrow<T: Copy + std::fmt::Display, E, const N: usize>(
     numbers: &[T],
     bytes: impl Fn(T) -> Result<[u8; N], E>,
 ) -> Result<Vec<u8>, GraphError> {
-    let one = |&number: &T| bytes(number).map_err(|_| malformed(tensor, format!("{number} is out of its type's range")));
+    let one =
+        |&number: &T| bytes(number).map_err(|_| malformed(tensor, format!("{number} is out of its type's range")));
     let all: Vec<[u8; N]> = numbers.iter().map(one).collect::<Result<_, _>>()?;
     Ok(all.concat())
 }

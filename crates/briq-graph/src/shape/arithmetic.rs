@@ -33,7 +33,8 @@ pub(super) fn variadic(context: &Context<'_>) -> Inferred {
     let inputs = context.all()?;
     let element = context.same_element(&inputs)?;
     let rest = inputs[1..].iter();
-    let shape = rest.copied().try_fold(inputs[0].shape.clone(), |shape, input| context.broadcast(&shape, &input.shape))?;
+    let shape =
+        rest.copied().try_fold(inputs[0].shape.clone(), |shape, input| context.broadcast(&shape, &input.shape))?;
     Ok(vec![(element, shape)])
 }
 

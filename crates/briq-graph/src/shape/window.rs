@@ -16,7 +16,8 @@ pub(super) fn convolution(context: &Context<'_>) -> Inferred {
         context.agree((weight, 0), (bias, 0))?;
     }
     let kernel = weight.shape[2..].iter().map(|length| length.fixed().map(|length| length as i64));
-    let kernel = kernel.collect::<Option<Vec<i64>>>().ok_or_else(|| context.refuse(format!("`{weight}` is dynamic")))?;
+    let kernel =
+        kernel.collect::<Option<Vec<i64>>>().ok_or_else(|| context.refuse(format!("`{weight}` is dynamic")))?;
     if context.ints("kernel_shape").is_some_and(|declared| declared != kernel) {
         return Err(context.refuse(format!("its kernel_shape is not that of `{weight}`")));
     }
@@ -143,5 +144,7 @@ impl Windows {
 fn lengths(context: &Context<'_>, what: &str, numbers: &[i64], count: usize) -> Result<Vec<usize>, GraphError> {
     let lengths: Option<Vec<usize>> = numbers.iter().map(|&number| usize::try_from(number).ok()).collect();
     let right = lengths.filter(|lengths| lengths.len() == count);
-    right.ok_or_else(|| context.refuse(format!("its {what} is {}, {count} lengths are wanted", crate::brackets(numbers))))
+    right.ok_or_else(|| {
+        context.refuse(format!("its {what} is {}, {count} lengths are wanted", crate::brackets(numbers)))
+    })
 }

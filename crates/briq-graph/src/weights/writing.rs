@@ -49,9 +49,12 @@ pub fn externalize(graph: &mut Graph, location: &str, tensors: &[Placed]) -> Res
             Data::External { location: location.to_owned(), offset: placed.offset, length: placed.length };
     }
     match wanted.first_key_value() {
-        Some((name, _)) => {
-            Err(GraphError::new(GraphErrorKind::Shape, "attach", format!("tensor `{name}`"), "the graph has none of that name"))
-        }
+        Some((name, _)) => Err(GraphError::new(
+            GraphErrorKind::Shape,
+            "attach",
+            format!("tensor `{name}`"),
+            "the graph has none of that name",
+        )),
         None => Ok(()),
     }
 }
@@ -107,11 +110,7 @@ enum Member<'a> {
     Tensor { dtype: &'static str, shape: Vec<usize>, data_offsets: [u64; 2] },
 }
 
-fn header(
-    tensors: &[Tensor<'_>],
-    order: &[usize],
-    metadata: &BTreeMap<String, String>,
-) -> Result<Vec<u8>, GraphError> {
+fn header(tensors: &[Tensor<'_>], order: &[usize], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, GraphError> {
     let mut header: BTreeMap<String, Member<'_>> = BTreeMap::new();
     if !metadata.is_empty() {
         header.insert("__metadata__".to_owned(), Member::Metadata(metadata));
