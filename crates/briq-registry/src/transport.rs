@@ -133,10 +133,11 @@ impl Transport {
             }
         };
         let mut response = request(self.known(scope)).send().await.map_err(RegistryError::transport(doing))?;
-        if response.status() == StatusCode::UNAUTHORIZED && own {
-            if let Some(authorization) = self.answer(doing, scope, response.headers()).await? {
-                response = request(Some(authorization)).send().await.map_err(RegistryError::transport(doing))?;
-            }
+        if response.status() == StatusCode::UNAUTHORIZED
+            && own
+            && let Some(authorization) = self.answer(doing, scope, response.headers()).await?
+        {
+            response = request(Some(authorization)).send().await.map_err(RegistryError::transport(doing))?;
         }
         if response.status().is_success() { Ok(response) } else { Err(failure(doing, response).await) }
     }

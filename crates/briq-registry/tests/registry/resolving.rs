@@ -76,7 +76,7 @@ async fn a_lock_pins_what_was_resolved() {
     let lock = Lock::parse(&lock.print()).unwrap();
 
     store.publish(&version(folder.path(), "1.5.0")).unwrap();
-    store.yank(&digits(), &"1.0.0".parse().unwrap(), true).unwrap();
+    store.yank(digits(), &"1.0.0".parse().unwrap(), true).unwrap();
     assert_eq!(resolve_locked(&lock, &wanted, &store).await.unwrap().digest, one.digest());
     assert_eq!(resolve(&wanted, &store).await.unwrap().version.to_string(), "1.5.0");
     let other = resolve_locked(&lock, &reference("team/digits@^1.5"), &store).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_lock_finds_a_registry_that_changed_its_mind() {
     let locked = resolve_locked(&lock, &wanted, &store).await.unwrap();
     assert_eq!(locked.version.to_string(), "1.0.0");
 
-    remote_store.remove(&digits(), &"1.0.0".parse().unwrap()).unwrap();
+    remote_store.remove(digits(), &"1.0.0".parse().unwrap()).unwrap();
     let replaced = Sample { weights: vec![6; 66], ..Sample::default() }.write(folder.path());
     peer.client().push(&replaced, &PushOptions::default()).await.unwrap();
     let error = resolve_locked(&lock, &wanted, &store).await.unwrap_err();

@@ -40,7 +40,7 @@ fn start(root: &Path, first: u32) -> Child {
 
 /// Every version that is visible must be whole.
 fn check(store: &Store) -> usize {
-    let versions = store.versions(&name()).unwrap();
+    let versions = store.versions(name()).unwrap();
     for record in &versions {
         store.package(&record.digest).unwrap().verify().unwrap();
     }

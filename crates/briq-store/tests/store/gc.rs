@@ -15,11 +15,11 @@ fn removes_what_nothing_reaches() {
     let (one, two) = (package(folder.path(), "1.0.0", &[1; 4000]), package(folder.path(), "1.1.0", &[2; 4000]));
     store.publish(&one).unwrap();
     store.publish(&two).unwrap();
-    store.set_alias(&name(), &"old".parse().unwrap(), &"1.0.0".parse().unwrap()).unwrap();
+    store.set_alias(name(), &"old".parse().unwrap(), &"1.0.0".parse().unwrap()).unwrap();
     assert_eq!(store.gc(&ALL).unwrap(), Collected::default());
 
-    store.remove(&name(), &"1.0.0".parse().unwrap()).unwrap();
-    assert!(store.aliases(&name()).unwrap().is_empty());
+    store.remove(name(), &"1.0.0".parse().unwrap()).unwrap();
+    assert!(store.aliases(name()).unwrap().is_empty());
     let counted = store.gc(&GcOptions { dry_run: true, ..ALL }).unwrap();
     // briq.json, the configuration, the OCI manifest, and the weights; structure and README are shared.
     assert_eq!(counted.blobs, 4);
@@ -69,7 +69,7 @@ fn leaves_open_packages_readable() {
     let opened = store.package(&one.digest()).unwrap();
     let weights = "weights-00001-of-00001.safetensors".parse().unwrap();
     opened.map_unverified(&weights).unwrap();
-    store.remove(&name(), &"1.0.0".parse().unwrap()).unwrap();
+    store.remove(name(), &"1.0.0".parse().unwrap()).unwrap();
     store.gc(&ALL).unwrap();
     assert_eq!(opened.read(&weights).unwrap(), [9; 100_000]);
 }

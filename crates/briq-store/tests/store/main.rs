@@ -5,6 +5,7 @@
 mod artifact;
 mod concurrency;
 mod gc;
+mod home;
 mod ingest;
 mod publish;
 mod resolve;

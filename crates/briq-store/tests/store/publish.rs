@@ -79,7 +79,7 @@ fn refuses_a_signature_that_breaks_a_compatible_version() {
         publish(version, DataType::Int64).unwrap();
     }
     publish("1.3.0", DataType::Fp32).unwrap();
-    assert_eq!(store.versions(&name()).unwrap().len(), 5);
+    assert_eq!(store.versions(name()).unwrap().len(), 5);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn passes_over_yanked_neighbours() {
     let (folder, store) = store();
     let publish = |version: &str, datatype| store.publish(&with_datatype(folder.path(), version, b"w", datatype));
     publish("1.0.0", DataType::Fp32).unwrap();
-    store.yank(&name(), &"1.0.0".parse().unwrap(), true).unwrap();
+    store.yank(name(), &"1.0.0".parse().unwrap(), true).unwrap();
     publish("1.1.0", DataType::Int64).unwrap();
 }
 
@@ -123,7 +123,7 @@ fn keeps_registries_apart() {
     let (own, theirs) =
         (package(folder.path(), "1.0.0", b"own"), Repository::remote("ghcr.io", "acme/digits".parse().unwrap()));
     store.publish(&own).unwrap();
-    let manifest = store.manifest(&store.versions(&name()).unwrap()[0].manifest).unwrap();
+    let manifest = store.manifest(&store.versions(name()).unwrap()[0].manifest).unwrap();
     let session = store.session().unwrap();
     let adopted = session.adopt(&theirs, &manifest).unwrap();
     assert!(!adopted.already_there);
@@ -143,7 +143,7 @@ fn refuses_a_manifest_whose_blobs_are_missing() {
     let manifest = here.manifest(&published.record.manifest).unwrap();
     let error = there.session().unwrap().adopt(&published.repository, &manifest).unwrap_err();
     assert!(error.is_corrupt(), "{error}");
-    assert!(there.versions(&name()).unwrap().is_empty());
+    assert!(there.versions(name()).unwrap().is_empty());
     assert!(there.package(&published.record.digest).unwrap_err().is_not_found());
 }
 
