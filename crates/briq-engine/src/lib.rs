@@ -65,3 +65,7 @@ pub use golden::{GoldenError, GoldenErrorKind, GoldenExample, GoldenReport, Tole
 pub use model::{LoadedModel, Loader};
 pub use spec::TensorSpec;
 pub use tensor::Tensor;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -63,3 +63,7 @@ pub use listener::PreparedListener;
 pub use options::{Options, Source};
 pub use server::{Handle, Server};
 pub use swap::{Proof, SwapError, Swapped};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
