@@ -173,8 +173,10 @@ impl Supervisor {
         }
         self.restore_failed = true;
         self.note_problem(format!("revision {number} could not be brought back: {reason}"));
-        self.fail_waiters();
-        self.try_later();
+        self.fail_waiters(number);
+        if self.ledger.undecided().is_none() {
+            self.try_later();
+        }
     }
 
     fn try_later(&mut self) {

@@ -80,10 +80,10 @@ impl Supervisor {
         Some(Response::Serving { revision, http: server.endpoint.http })
     }
 
-    /// Answers all with the problem at hand.
-    pub(super) fn fail_waiters(&mut self) {
+    /// Answers those who wait for a revision that could not be brought back, with the problem at hand.
+    pub(super) fn fail_waiters(&mut self, revision: u64) {
         let reason = self.problem.clone().unwrap_or_else(|| "it could not be done".to_owned());
-        for waiter in self.waiters.drain(..) {
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.revision == revision) {
             reply(waiter.stream, &Response::Failed { reason: reason.clone() });
         }
     }

@@ -3,9 +3,9 @@
 use std::fs;
 
 use briq_deploy::{Event, Health, Outcome, Proposal};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::stage::{Stage, get, kill, version_at};
+use crate::stage::{Stage, end, get, kill, version_at};
 
 #[test]
 fn connections_made_while_the_server_restarts_are_answered() {
@@ -183,9 +183,7 @@ fn sigterm_drains_and_the_next_supervisor_goes_on() {
     let stage = Stage::new();
     let proposal = stage.serve("1.0.0");
     stage.promote(&proposal);
-    let pid = Pid::from_raw(i32::try_from(stage.supervisor_pid()).unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-    fs::File::open(stage.folder().join("supervisor.lock")).unwrap().lock().unwrap();
+    end(stage.supervisor_pid(), Signal::TERM);
     assert!(matches!(stage.deployment.status().unwrap().health, Health::Down(_)));
     let history = stage.deployment.history().unwrap();
     assert!(

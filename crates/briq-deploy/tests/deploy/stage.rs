@@ -8,7 +8,8 @@ use std::process::Command;
 
 use briq_deploy::{DeployError, Deployment, Event, Launch, Outcome, Promoted, Proposal};
 use briq_spec::Blake3Digest;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 
 pub(crate) struct Stage {
@@ -81,11 +82,9 @@ impl Stage {
         self.deployment.status().unwrap().server.unwrap().pid
     }
 
-    /// Kills the supervisor and waits until its lock is free.
+    /// Kills the supervisor and waits until it is gone; a command may start the next one meanwhile.
     pub(crate) fn kill_supervisor(&self) {
         kill(self.supervisor_pid());
-        let lock = std::fs::File::open(self.folder().join("supervisor.lock")).unwrap();
-        lock.lock().unwrap();
     }
 
     pub(crate) fn events(&self) -> Vec<String> {
@@ -143,9 +142,17 @@ pub(crate) fn supervisor(home: &Path) -> Command {
     command
 }
 
-/// Kills a process that this test started, directly or not.
+/// Kills a process that this test started, directly or not, and waits until it is gone.
 pub(crate) fn kill(pid: u32) {
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    end(pid, Signal::KILL);
+}
+
+/// Sends a signal to a process that this test started, and waits until it is gone.
+pub(crate) fn end(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&process, signal).unwrap();
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
 }
 
 /// The body of the answer to a request: version and process.
