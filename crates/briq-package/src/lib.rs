@@ -53,7 +53,6 @@ mod backing;
 mod package;
 mod unpack;
 
-#[doc(hidden)]
 pub mod example;
 
 pub use briq_spec;
@@ -71,3 +70,7 @@ use briq_spec::semver::Version;
 pub fn file_name(name: &PackageName, version: &Version) -> String {
     format!("{}-{version}.briq", name.short())
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

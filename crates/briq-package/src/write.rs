@@ -70,7 +70,7 @@ fn stream_file(path: &Path, take: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) ->
     let unreadable = |source| Fault::io(format!("{} cannot be read", path.display()), source);
     let mut file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
-    let mut buffer = vec![0; CHUNK.min(length as usize + 1)];
+    let mut buffer = vec![0; (length as usize).clamp(4096, CHUNK)];
     loop {
         match file.read(&mut buffer).map_err(unreadable)? {
             0 => return Ok(()),

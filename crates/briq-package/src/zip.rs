@@ -7,6 +7,8 @@ mod directory;
 mod fields;
 mod layout;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::directory::Directory;
 pub(crate) use self::layout::Layout;

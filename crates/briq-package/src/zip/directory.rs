@@ -113,6 +113,9 @@ fn check_tail(layout: &Layout, zip: &[u8]) -> Result<(), Fault> {
 
 /// Where two byte strings first differ; the end of the shorter when one begins the other.
 fn first_difference(due: &[u8], actual: &[u8]) -> Option<usize> {
+    if due == actual {
+        return None;
+    }
     let differs = due.iter().zip(actual).position(|(due, actual)| due != actual);
     differs.or_else(|| (due.len() != actual.len()).then_some(due.len().min(actual.len())))
 }

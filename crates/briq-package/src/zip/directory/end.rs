@@ -57,10 +57,15 @@ impl End {
     }
 }
 
+/// How far from the end of a file its end record is looked for, to say what is wrong: behind it stands at most the
+/// longest comment of a Zip.
+const SEARCHED: usize = END_BYTES + MAX16 as usize;
+
 /// Says why a file does not end as a Zip does.
 fn diagnose(file: &[u8]) -> Fault {
     let mark = END.to_le_bytes();
-    let last = file.windows(mark.len()).rposition(|window| window == mark);
+    let start = file.len().saturating_sub(SEARCHED);
+    let last = file[start..].windows(mark.len()).rposition(|window| window == mark).map(|at| start + at);
     let Some(at) = last.filter(|_| file.starts_with(b"PK")) else {
         let reason = if file.starts_with(b"PK") { "it is cut short" } else { "it is not a package" };
         return Fault::corrupt(format!("{reason}: it has no end record"));

@@ -1,0 +1,80 @@
+//! A disk that fills up while a package is written leaves what was there before.
+//!
+//! The packing runs in a child process, once under a limit on the size of files and once on a file system of 256 KiB.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use super::kit::{self, SHARD, path};
+
+const FOLDER: &str = "BRIQ_TEST_FOLDER";
+
+/// What the child does: packs a mebibyte over an old file.
+#[test]
+#[ignore = "runs as a child of the tests in this file"]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else { panic!("{FOLDER} says where") };
+    let target = Path::new(&folder).join("digits.briq");
+    let mut draft = briq_package::Draft::new(briq_package::example::manifest());
+    draft.add_bytes(path("model.onnx"), b"structure".to_vec()).unwrap();
+    draft.add_bytes(path(SHARD), vec![1; 1 << 20]).unwrap();
+    let error = draft.write(&target).unwrap_err();
+    assert!(error.is_io(), "{error}");
+    assert!(error.hint().unwrap().contains("make room"), "{error}");
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    assert_eq!(kit::names(Path::new(&folder)), ["digits.briq"]);
+}
+
+/// Runs a shell script whose `"$0" "$@"` is the child.
+fn run(wrapper: &[&str], script: &str, folder: &Path) -> ExitStatus {
+    let (program, arguments) = wrapper.split_first().unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).args(["sh", "-c", script]).arg(std::env::current_exe().unwrap());
+    command.args(["full_disk::child", "--exact", "--ignored", "--nocapture"]);
+    command.env(FOLDER, folder).status().unwrap()
+}
+
+fn folder_with_old() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("digits.briq"), "old").unwrap();
+    folder
+}
+
+#[test]
+fn a_file_that_may_not_grow_leaves_the_target() {
+    let folder = folder_with_old();
+    let status = run(&["env"], "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"", folder.path());
+    assert!(status.success(), "{status}");
+    assert_eq!(fs::read(folder.path().join("digits.briq")).unwrap(), b"old");
+}
+
+#[test]
+fn a_full_file_system_leaves_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=256k tmpfs \"$BRIQ_TEST_FOLDER\"";
+    let private = ["unshare", "--map-root-user", "--mount"];
+    let probe =
+        Command::new(private[0]).args(&private[1..]).args(["sh", "-c", mount]).env(FOLDER, folder.path()).output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        println!("skipped: this process may not mount a small file system");
+        return;
+    }
+    let script = format!("{mount} && printf old > \"$BRIQ_TEST_FOLDER/digits.briq\" && exec \"$0\" \"$@\"");
+    let status = run(&private, &script, folder.path());
+    assert!(status.success(), "{status}");
+}
+
+/// The limit's signal kills the child in the middle of a write.
+#[test]
+fn a_killed_process_leaves_the_target() {
+    let folder = folder_with_old();
+    let status = run(&["env"], "ulimit -c 0; ulimit -f 128; exec \"$0\" \"$@\"", folder.path());
+    const SIGXFSZ: i32 = 25;
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(SIGXFSZ), "{status}");
+    assert_eq!(fs::read(folder.path().join("digits.briq")).unwrap(), b"old");
+    let leftover = kit::names(folder.path()).into_iter().filter(|name| name != "digits.briq");
+    assert!(leftover.into_iter().all(|name| name.starts_with(".briq-")));
+}
