@@ -1,6 +1,4 @@
-//! What a network is asked: JSON of the Open Inference Protocol, CSV rows, or a NumPy array.
-
-mod npy;
+//! What a network is asked: JSON of the Open Inference Protocol, or rows of CSV.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -21,7 +19,6 @@ pub(crate) fn table(path: &Path, options: &ReadOptions) -> anyhow::Result<Datase
 pub(crate) fn read(path: &Path, specs: &[TensorSpec]) -> anyhow::Result<Vec<Tensor>> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv" | "tsv" | "gz") => rows(path, specs),
-        Some("npy") => npy::read(path, only(specs)?),
         _ => json(&text(path)?, specs),
     }
 }
@@ -82,7 +79,7 @@ struct RequestInput {
 /// The request body of the Open Inference Protocol; its data may be flat or nested.
 fn json(text: &str, specs: &[TensorSpec]) -> anyhow::Result<Vec<Tensor>> {
     let wrong = || Failure::new(Code::Input, "the input is no request of the Open Inference Protocol")
-        .hint(r#"give {"inputs": [{"name": …, "shape": […], "datatype": "FP32", "data": […]}]}, a .csv or a .npy"#);
+        .hint(r#"give {"inputs": [{"name": …, "shape": […], "datatype": "FP32", "data": […]}]}, or a .csv file"#);
     let request: Request = serde_json::from_str(text).map_err(|error| anyhow::Error::new(error).context(wrong()))?;
     let tensor = |input: RequestInput| {
         let mut values = Vec::new();

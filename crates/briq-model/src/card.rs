@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::error::ModelError;
 use crate::project::{Outcome, Project};
 
 /// What a reader should know of the network, as Markdown.
-pub(crate) fn card(project: &Project, outcome: &Outcome) -> String {
+pub(crate) fn card(project: &Project, outcome: &Outcome) -> Result<String, ModelError> {
     let package = &project.recipe.package;
     let mut text = format!("# {} {}\n\n", package.name, package.version);
     if let Some(description) = &package.description {
@@ -14,8 +15,8 @@ pub(crate) fn card(project: &Project, outcome: &Outcome) -> String {
     let _ = writeln!(text, "Licence: {}\n", package.license.as_deref().unwrap_or("not stated"));
     data(&mut text, project);
     figures(&mut text, outcome);
-    let _ = write!(text, "## Network\n\n```text\n{}\n```\n", project.layers.graph.summary());
-    text
+    let _ = write!(text, "## Network\n\n```text\n{}\n```\n", project.layers.graph.summary()?);
+    Ok(text)
 }
 
 fn data(text: &mut String, project: &Project) {

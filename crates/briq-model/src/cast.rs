@@ -37,8 +37,9 @@ pub fn cast(project: &Project, outcome: &Outcome) -> Result<Draft, ModelError> {
     contents.golden(project, &graph)?;
     contents.assets(project)?;
     contents.training(project, outcome)?;
-    contents.text("README.md", crate::card::card(project, outcome));
-    contents.draft(manifest(project, outcome, &graph, &contents)?)
+    contents.text("README.md", crate::card::card(project, outcome)?);
+    let manifest = manifest(project, outcome, &graph, &contents);
+    contents.draft(manifest)
 }
 
 /// Entries by path.
@@ -162,10 +163,10 @@ fn entry(path: &str) -> EntryPath {
     path.parse().expect("the paths of casting are well-formed")
 }
 
-fn manifest(project: &Project, outcome: &Outcome, graph: &Graph, contents: &Contents) -> Result<Manifest, ModelError> {
+fn manifest(project: &Project, outcome: &Outcome, graph: &Graph, contents: &Contents) -> Manifest {
     let package = &project.recipe.package;
     let parameters = outcome.trained.parameters.iter().map(|(_, _, values)| values.len() as u64).sum();
-    Ok(Manifest {
+    Manifest {
         format: FORMAT,
         name: package.name.clone(),
         version: package.version.clone(),
@@ -185,7 +186,7 @@ fn manifest(project: &Project, outcome: &Outcome, graph: &Graph, contents: &Cont
         metrics: outcome.evaluation.metrics.clone(),
         lineage: lineage(project, outcome),
         entries: Vec::new(),
-    })
+    }
 }
 
 fn golden(project: &Project, contents: &Contents) -> Option<Golden> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use briq_spec::recipe::Metric;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::BurnEngine;
@@ -29,6 +30,27 @@ pub struct Confusion {
     pub classes: Vec<String>,
     /// `counts[right][answered]`.
     pub counts: Vec<Vec<u64>>,
+}
+
+impl Evaluation {
+    /// Keeps the wanted metrics; all of them when none is named.
+    #[must_use]
+    pub fn keep(mut self, wanted: &[Metric]) -> Self {
+        if !wanted.is_empty() {
+            self.metrics.retain(|name, _| wanted.iter().any(|metric| metric_name(*metric) == name));
+        }
+        self
+    }
+}
+
+fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "accuracy",
+        Metric::MacroF1 => "macro-f1",
+        Metric::Mae => "mae",
+        Metric::Rmse => "rmse",
+        Metric::R2 => "r2",
+    }
 }
 
 /// Answers every example and compares.
@@ -59,6 +81,7 @@ fn classification(scores: &[f32], examples: &Examples, classes: &[String]) -> Ev
     let metrics = [
         ("accuracy", right as f64 / examples.len().max(1) as f64),
         ("macro-f1", macro_f1(&counts)),
+        ("mae", mean_absolute_error(scores, &examples.targets)),
     ];
     Evaluation {
         examples: examples.len(),
@@ -78,15 +101,20 @@ fn macro_f1(counts: &[Vec<u64>]) -> f64 {
     (0..counts.len()).map(f1).sum::<f64>() / counts.len().max(1) as f64
 }
 
+/// Over every number; for classes the targets are one-hot.
+fn mean_absolute_error(answers: &[f32], targets: &[f32]) -> f64 {
+    let total: f64 = answers.iter().zip(targets).map(|(&answer, &target)| f64::from((answer - target).abs())).sum();
+    total / answers.len().max(1) as f64
+}
+
 fn regression(answers: &[f32], examples: &Examples) -> Evaluation {
     let pairs = || answers.iter().zip(&examples.targets).map(|(&a, &t)| (f64::from(a), f64::from(t)));
     let count = answers.len().max(1) as f64;
     let squared: f64 = pairs().map(|(answer, target)| (answer - target).powi(2)).sum();
-    let absolute: f64 = pairs().map(|(answer, target)| (answer - target).abs()).sum();
     let mean = pairs().map(|(_, target)| target).sum::<f64>() / count;
     let spread: f64 = pairs().map(|(_, target)| (target - mean).powi(2)).sum();
     let metrics = [
-        ("mae", absolute / count),
+        ("mae", mean_absolute_error(answers, &examples.targets)),
         ("rmse", (squared / count).sqrt()),
         ("r2", if spread > 0.0 { 1.0 - squared / spread } else { 0.0 }),
     ];

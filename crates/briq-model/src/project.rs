@@ -122,13 +122,14 @@ impl Project {
             section: self.section()?,
             train: &self.parts.train,
             validation: &self.parts.validation,
+            start: None,
             device: backend.device()?,
             checkpoint: Some(self.state("checkpoint.safetensors")),
             fingerprint: self.fingerprint(backend),
         };
         let trained = train::train(&task, observer)?;
         let engine = self.engine(&trained, backend)?;
-        let evaluation = evaluate(&engine, self.parts.held_out(), &self.classes)?;
+        let evaluation = evaluate(&engine, self.parts.held_out(), &self.classes)?.keep(&task.section.metrics);
         let outcome = Outcome { trained, evaluation, environment: Environment::here(backend), seed: task.section.seed };
         self.keep(&outcome)?;
         Ok(outcome)

@@ -25,8 +25,8 @@ struct Report<'a> {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
     let report = Report { digest: package.digest().to_string(), manifest: package.manifest() };
-    let network = briq_model::structure(&package)?.summary();
-    context.output.data(&report, |report| text(report, &package, &network.to_string()))
+    let network = briq_model::structure(&package)?.summary()?;
+    context.output.data(&report, |report| text(report, &package, &network))
 }
 
 fn text(report: &Report<'_>, package: &Package, network: &str) -> String {

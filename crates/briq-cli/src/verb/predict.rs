@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// The package
     #[arg(value_name = "REF")]
     reference: String,
-    /// A file, or - for standard input: JSON of the Open Inference Protocol, .csv rows, .npy
+    /// A file, or - for standard input: JSON of the Open Inference Protocol, .csv or .tsv rows
     #[arg(long, value_name = "IN")]
     input: PathBuf,
     /// Where the answer goes: - (JSON of the Open Inference Protocol) or a .json file

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
 }
 
 /// The command line that starts a supervisor.
-pub(crate) fn command(context: &Context, name: &DeploymentName) -> anyhow::Result<impl Fn() -> Command> {
+pub(crate) fn command(context: &Context, name: &DeploymentName) -> anyhow::Result<impl Fn() -> Command + use<>> {
     let program = std::env::current_exe()?;
     let (home, name) = (context.home_path(), name.to_string());
     Ok(move || {

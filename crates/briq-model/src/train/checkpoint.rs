@@ -94,7 +94,7 @@ impl Checkpoint {
             parameters.iter().map(one).collect()
         };
         let optimizer = self.optimizer.tensors.iter().map(|(name, data)| {
-            let shape: Vec<usize> = data.shape.iter().copied().collect();
+            let shape: Vec<usize> = data.shape().iter().copied().collect();
             let values: Vec<f32> = data.clone().convert::<f32>().iter::<f32>().collect();
             (format!("optimizer/{name}"), Floats(Cow::Owned(shape), bytes(&values)))
         });

@@ -32,6 +32,8 @@ pub struct Task<'a> {
     pub train: &'a Examples,
     /// The validation part; may be empty.
     pub validation: &'a Examples,
+    /// Parameters to begin with, by name; those that it does not hold are drawn from the seed.
+    pub start: Option<&'a HostParameters>,
     /// Where it runs.
     pub device: Device,
     /// Where progress is kept; none to keep nothing.
@@ -137,7 +139,7 @@ impl Tally {
 
 impl<'a> Trainer<'a> {
     fn new(task: &'a Task<'a>) -> Result<Self, ModelError> {
-        let graph = Arc::new(filled(task.layers, task.section.seed));
+        let graph = Arc::new(filled(task)?);
         let target = match task.section.loss {
             Loss::CrossEntropy => task.layers.logits.as_str(),
             Loss::Mse | Loss::Mae => output_name(&graph)?,
@@ -208,7 +210,7 @@ impl<'a> Trainer<'a> {
         let loss = loss(self.task.section.loss, output.clone(), target);
         let value = self.finite(Dispatch::inner(loss.clone()))?;
         let gradients = Dispatch::backward(loss);
-        for &(position, trainable) in &self.positions {
+        for (position, trainable) in self.positions.clone() {
             let Value::Device(parameter) = &tracked[position] else { continue };
             if let Some(gradient) = trainable.then(|| Dispatch::grad(parameter, &gradients)).flatten() {
                 self.step(position, rate, gradient);
@@ -357,15 +359,24 @@ fn monitored(section: &TrainSection, record: &EpochRecord) -> f64 {
 }
 
 /// The graph with first values in place of the declared parameters.
-fn filled(layers: &Layers, seed: u64) -> Graph {
-    let mut graph = layers.graph.clone();
-    for (stream, parameter) in (0..).zip(&layers.parameters) {
-        let values = initialize::values(parameter, seed, stream);
+fn filled(task: &Task<'_>) -> Result<Graph, ModelError> {
+    let mut graph = task.layers.graph.clone();
+    for (stream, parameter) in (0..).zip(&task.layers.parameters) {
+        let given = task.start.into_iter().flatten().find(|(name, ..)| *name == parameter.name);
+        let values = match given {
+            Some((name, shape, _)) if *shape != parameter.shape => return Err(misfit(name, shape, &parameter.shape)),
+            Some((_, _, values)) => values.clone(),
+            None => initialize::values(parameter, task.section.seed, stream),
+        };
         if let Some(initializer) = graph.initializer_mut(&parameter.name) {
             *initializer = briq_graph::Initializer::from_f32(&parameter.name, parameter.shape.clone(), &values);
         }
     }
-    graph
+    Ok(graph)
+}
+
+fn misfit(name: &str, given: &[usize], wanted: &[usize]) -> ModelError {
+    ModelError::invalid(format!("parameter `{name}` is given as {given:?}, and the layers want {wanted:?}"))
 }
 
 fn positions(graph: &Graph, layers: &Layers) -> Vec<(usize, bool)> {

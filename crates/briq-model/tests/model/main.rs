@@ -1,0 +1,9 @@
+//! Behaviour of the model crate, each case on every backend of this build.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backends;
+mod casting;
+mod operators;
+mod recipes;
+mod training;
+mod worked_example;
