@@ -55,19 +55,33 @@ fn layers_that_do_not_compose_are_named_with_both_shapes() {
     let briq = Briq::new();
     let project = project(&briq);
     edit(&project, |recipe| recipe.replacen("[[layer]]", "[[layer]]\ntype = \"max-pool2d\"\nsize = 2\n\n[[layer]]", 1));
-    briq.run(["train", "iris"]).exits(4).says("max-pool2d").says("4");
+    briq.run(["train", "iris"])
+        .exits(4)
+        .says("layer 1 (max-pool2d): it takes [channels, height, width], it is given [4]");
 }
 
 #[test]
 fn bad_data_is_told_by_line_and_column() {
-    let cases =
-        [("5.1,,1.4,0.2,0", "3"), ("5.1,x,1.4,0.2,0", "column 2"), ("5.1,3.5,1.4,0", "3"), ("5.1,3.5,1.4,0.2,9", "9")];
+    let cases = [
+        ("5.1,,1.4,0.2,0", "iris.csv:3:2: a value is missing"),
+        ("5.1,x,1.4,0.2,0", "iris.csv:3:2: `x` is not a number"),
+        ("5.1,3.5,1.4,0", "iris.csv:3:5: the row has 4 columns, 5 are expected"),
+        ("5.1,3.5,1.4,0.2,9", "iris.csv:3:5: label 9 is out of range"),
+    ];
     for (line, said) in cases {
         let briq = Briq::new();
         let project = project(&briq);
         spoil(&project, 3, line);
-        briq.run(["train", "iris"]).exits(4).says("line 3").says(said);
+        briq.run(["train", "iris"]).exits(4).says(said);
     }
+}
+
+#[test]
+fn a_class_that_never_occurs_is_named() {
+    let briq = Briq::new();
+    let project = project(&briq);
+    edit(&project, |recipe| recipe.replace("\"virginica\"]", "\"virginica\", \"nobody\"]"));
+    briq.run(["train", "iris"]).exits(4).says("class `nobody` is declared");
 }
 
 #[test]

@@ -40,6 +40,8 @@ fn run(briq: &Briq, line: &str) -> Outcome {
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new("sh");
     command.args(["-c", line]).env("PATH", path).env("BRIQ_HOME", briq.home()).env("NO_COLOR", "1");
+    // Without it the loader of Vulkan complains on standard error.
+    command.env("XDG_RUNTIME_DIR", briq.folder());
     Outcome::of(command.current_dir(briq.folder()).stdin(std::process::Stdio::null()))
 }
 

@@ -27,6 +27,10 @@ impl Briq {
         if let Some(home) = &self.home {
             command.env("BRIQ_HOME", home);
         }
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            // Without it the loader of Vulkan complains on standard error.
+            command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+        }
         command
     }
 

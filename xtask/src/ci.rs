@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::process::{self, succeeds};
 use crate::story::seconds;
 use crate::workspace::{BUILD, Workspace};
-use crate::{docs, test, tidy};
+use crate::{demo, docs, test, tidy};
 
 /// What `cargo xtask ci` may be told: nothing, so that it means the same everywhere.
 #[derive(clap::Args)]
@@ -16,7 +16,7 @@ pub(crate) struct Arguments {}
 /// One of the checks.
 type Check = (&'static str, fn(&Workspace) -> Result<()>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("lock file", lock),
     ("fmt", fmt),
     ("deny", deny),
@@ -24,6 +24,7 @@ const CHECKS: [Check; 7] = [
     ("clippy", clippy),
     ("docs", |workspace| docs::run(workspace, &docs::Arguments::default())),
     ("tidy", |workspace| tidy::run(workspace, &tidy::Arguments::default())),
+    ("demo", |workspace| demo::run(workspace, &demo::Arguments::short())),
 ];
 
 /// Runs every check, so that one run tells everything; its last line is the test runner's own.

@@ -36,6 +36,13 @@ pub(crate) struct Arguments {
     connections: usize,
 }
 
+impl Arguments {
+    /// The whole story with short loads.
+    pub(crate) fn short() -> Self {
+        Self { keep: false, seconds: 0.3, connections: 8 }
+    }
+}
+
 /// Tells the whole story, and cleans up after it.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     println!("building briq; the first time takes a while");
@@ -64,6 +71,7 @@ fn chapters(stage: &Stage, story: &mut Story) -> Result<()> {
     serve::predict(stage, &served, &digit, story)?;
     learn::train_better(stage, story)?;
     let question = served.question(&digit);
+    rollout::calm(stage, &question, story)?;
     rollout::update(stage, &question, story)?;
     rollout::roll_back(stage, &question, story)?;
     rollout::refuse(stage, &question, story)?;

@@ -44,7 +44,7 @@ impl Story {
     /// Says something by the way.
     pub(crate) fn note(&self, text: &str) {
         for line in text.lines() {
-            println!("     {}", paint(DIM, line));
+            println!("{}", paint(DIM, &format!("     {line}")).trim_end());
         }
     }
 

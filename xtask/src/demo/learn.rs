@@ -7,7 +7,7 @@ use super::stage::{NAME, Stage, word};
 use crate::story::{Story, seconds};
 
 /// Epochs of the first version: good enough to be published, and not as good as it gets.
-const FEW_EPOCHS: u32 = 4;
+const FEW_EPOCHS: u32 = 6;
 /// Epochs of the better version, at most.
 const MANY_EPOCHS: u32 = 14;
 
@@ -24,7 +24,7 @@ pub(super) fn design(stage: &Stage, story: &mut Story) -> Result<()> {
 /// `briq train` for a few epochs, then `briq pack`.
 pub(super) fn train_first(stage: &Stage, story: &mut Story) -> Result<()> {
     story.step(&format!("Train 1.0.0, for {FEW_EPOCHS} epochs only"));
-    train(stage, story, "1.0.0", FEW_EPOCHS, 0.90)
+    train(stage, story, "1.0.0", FEW_EPOCHS, 0.95)
 }
 
 /// `briq evaluate`: any package, on any labelled table.

@@ -8,6 +8,15 @@ use super::tamper;
 use crate::load::{Load, Question, Tally};
 use crate::story::{Story, seconds};
 
+/// The load alone: what the waits of the rollouts are to be compared with.
+pub(super) fn calm(stage: &Stage, question: &Question, story: &mut Story) -> Result<()> {
+    story.step("Ask it again and again, with nothing else going on");
+    let tally = under_load(stage, question, story, || Ok(()))?;
+    judge(story, &tally, "calm")?;
+    story.done("this is what a rollout must not disturb");
+    Ok(())
+}
+
 /// 1.1.0 replaces 1.0.0.
 pub(super) fn update(stage: &Stage, question: &Question, story: &mut Story) -> Result<()> {
     story.step("Roll out 1.1.0 while people keep asking");
