@@ -76,7 +76,7 @@ fn serving(program: &Path, seconds: f64) -> Result<Vec<Figure>> {
             std::thread::sleep(lasting);
             let tally = load.stop()?;
             ensure!(tally.failures.is_empty(), "a request failed: {}", tally.failures[0]);
-            let name = |what: &str| format!("{connections} connections, {what}");
+            let name = |what: &str| format!("connections {connections}: {what}");
             figures.push((name("answers"), tally.rate(), "/s"));
             figures.push((name("half within"), tally.quantile(0.5).as_secs_f64() * 1e3, "ms"));
             figures.push((name("99 % within"), tally.quantile(0.99).as_secs_f64() * 1e3, "ms"));

@@ -6,7 +6,7 @@
 mod gates;
 mod plan;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -57,8 +57,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Story::new(&format!("Release {} {}", release.name, release.version), &format!("to {}", arguments.to));
     let mut report = Vec::new();
     let outcome = carry_out(workspace, &plan, &release, &mut story, &mut report);
-    write_report(&release, &report, &outcome)?;
-    story.figure("report", release.folder.join("report.json").display().to_string());
+    let path = release.folder.join(if arguments.rollback { "rollback.json" } else { "report.json" });
+    write_report(&path, &release, &report, &outcome)?;
+    story.figure("report", path.display().to_string());
     story.figure("took", seconds(story.elapsed()));
     story.close();
     outcome
@@ -119,12 +120,11 @@ fn checksums(release: &Release) -> Result<()> {
     std::fs::write(release.folder.join("SHA256SUMS"), sums).context("write SHA256SUMS")
 }
 
-fn write_report(release: &Release, steps: &[Value], outcome: &Result<()>) -> Result<()> {
+fn write_report(path: &Path, release: &Release, steps: &[Value], outcome: &Result<()>) -> Result<()> {
     let error = outcome.as_ref().err().map(|error| format!("{error:#}"));
     let report = json!({
         "package": release.name, "version": release.version, "deployment": release.deployment,
-        "released": error.is_none(), "error": error, "steps": steps,
+        "done": error.is_none(), "error": error, "steps": steps,
     });
-    std::fs::create_dir_all(&release.folder)?;
-    std::fs::write(release.folder.join("report.json"), format!("{report:#}\n")).context("write the report")
+    std::fs::write(path, format!("{report:#}\n")).context("write the report")
 }
