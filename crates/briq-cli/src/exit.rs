@@ -93,9 +93,10 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<Code> {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return Some(failure.code);
     }
-    package(error).or_else(|| model(error)).or_else(|| service(error)).or_else(|| {
-        error.downcast_ref::<std::io::Error>().map(|_| Code::System)
-    })
+    package(error)
+        .or_else(|| model(error))
+        .or_else(|| service(error))
+        .or_else(|| error.downcast_ref::<std::io::Error>().map(|_| Code::System))
 }
 
 fn package(error: &(dyn Error + 'static)) -> Option<Code> {

@@ -37,7 +37,8 @@ fn only(specs: &[TensorSpec]) -> anyhow::Result<&TensorSpec> {
         [spec] => Ok(spec),
         _ => {
             let names: Vec<_> = specs.iter().map(|spec| spec.name.as_str()).collect();
-            let message = format!("the network has {} inputs ({}), and the file holds one", specs.len(), names.join(", "));
+            let message =
+                format!("the network has {} inputs ({}), and the file holds one", specs.len(), names.join(", "));
             Err(Failure::new(Code::Input, message).hint("give JSON with every input").into())
         }
     }
@@ -78,16 +79,23 @@ struct RequestInput {
 
 /// The request body of the Open Inference Protocol; its data may be flat or nested.
 fn json(text: &str, specs: &[TensorSpec]) -> anyhow::Result<Vec<Tensor>> {
-    let wrong = || Failure::new(Code::Input, "the input is no request of the Open Inference Protocol")
-        .hint(r#"give {"inputs": [{"name": …, "shape": […], "datatype": "FP32", "data": […]}]}, or a .csv file"#);
+    let wrong = || {
+        Failure::new(Code::Input, "the input is no request of the Open Inference Protocol")
+            .hint(r#"give {"inputs": [{"name": …, "shape": […], "datatype": "FP32", "data": […]}]}, or a .csv file"#)
+    };
     let request: Request = serde_json::from_str(text).map_err(|error| anyhow::Error::new(error).context(wrong()))?;
     let tensor = |input: RequestInput| {
         let mut values = Vec::new();
-        flatten(&input.data, &mut values).with_context(|| format!("input `{}` holds something else than numbers", input.name))?;
+        flatten(&input.data, &mut values)
+            .with_context(|| format!("input `{}` holds something else than numbers", input.name))?;
         let whole = |value: &f64| *value as i64;
         let tensor = match input.datatype.as_str() {
             "INT64" => Tensor::from_i64(&input.name, &input.shape, &values.iter().map(whole).collect::<Vec<_>>()),
-            _ => Tensor::from_f32(&input.name, &input.shape, &values.iter().map(|value| *value as f32).collect::<Vec<_>>()),
+            _ => Tensor::from_f32(
+                &input.name,
+                &input.shape,
+                &values.iter().map(|value| *value as f32).collect::<Vec<_>>(),
+            ),
         };
         anyhow::Ok(tensor)
     };

@@ -49,4 +49,3 @@ pub(crate) fn local(text: &str) -> anyhow::Result<(briq_spec::PackageName, Selec
             .into()),
     }
 }
-

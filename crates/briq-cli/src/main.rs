@@ -20,6 +20,7 @@ use clap::Parser as _;
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
+    quiet_the_vulkan_loader();
     let arguments = Arguments::parse();
     start_tracing(arguments.verbose);
     let context = match context::Context::new(&arguments) {
@@ -29,6 +30,14 @@ fn main() -> ExitCode {
     match verb::run(arguments.verb, &context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
+    }
+}
+
+/// The Vulkan loader complains on standard error, from inside a library, where this variable is not set.
+fn quiet_the_vulkan_loader() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread has been started yet that could read the environment meanwhile.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
     }
 }
 

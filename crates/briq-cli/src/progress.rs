@@ -18,7 +18,8 @@ pub(crate) struct TrainingProgress {
 
 impl TrainingProgress {
     pub(crate) fn new(quiet: bool) -> Self {
-        let target = if is_interactive() && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if is_interactive() && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{prefix} {bar:28} {pos}/{len} {msg}");
         bar.set_style(style.expect("the template is well-formed"));

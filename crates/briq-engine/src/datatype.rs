@@ -87,8 +87,7 @@ impl FromStr for DataType {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let row = TABLE.iter().find(|row| row.1 == name);
-        row.map(|row| row.0)
-            .ok_or_else(|| UnknownDataType(name.to_owned()))
+        row.map(|row| row.0).ok_or_else(|| UnknownDataType(name.to_owned()))
     }
 }
 

@@ -29,16 +29,9 @@ pub trait Engine: Send + Sync {
 ///
 /// # Errors
 /// [`EngineError::is_invalid_input`] for a missing, unknown, repeated or unfitting input; else what the engine says.
-pub fn infer_checked(
-    engine: &dyn Engine,
-    mut inputs: Vec<Tensor>,
-) -> Result<Vec<Tensor>, EngineError> {
+pub fn infer_checked(engine: &dyn Engine, mut inputs: Vec<Tensor>) -> Result<Vec<Tensor>, EngineError> {
     let take = |spec| take(spec, &mut inputs);
-    let ordered = engine
-        .inputs()
-        .iter()
-        .map(take)
-        .collect::<Result<Vec<_>, _>>()?;
+    let ordered = engine.inputs().iter().map(take).collect::<Result<Vec<_>, _>>()?;
     match inputs.first() {
         Some(left) => Err(superfluous(engine, &left.name)),
         None => engine.infer(&ordered),
@@ -53,17 +46,10 @@ fn take(spec: &TensorSpec, inputs: &mut Vec<Tensor>) -> Result<Tensor, EngineErr
 }
 
 fn superfluous(engine: &dyn Engine, name: &str) -> EngineError {
-    let known: Vec<_> = engine
-        .inputs()
-        .iter()
-        .map(|spec| spec.name.as_str())
-        .collect();
+    let known: Vec<_> = engine.inputs().iter().map(|spec| spec.name.as_str()).collect();
     EngineError::invalid_input(if known.contains(&name) {
         format!("input `{name}` is given more than once")
     } else {
-        format!(
-            "unknown input `{name}`; the model takes {}",
-            known.join(", ")
-        )
+        format!("unknown input `{name}`; the model takes {}", known.join(", "))
     })
 }

@@ -31,12 +31,7 @@ pub enum EngineErrorKind {
 impl EngineError {
     /// An error of `kind`; the message is a lowercase fragment that names operation and object.
     pub fn new(kind: EngineErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hint: None,
-            source: None,
-        }
+        Self { kind, message: message.into(), hint: None, source: None }
     }
 
     /// The tensors given do not fit the model.
@@ -67,19 +62,13 @@ impl EngineError {
     /// The same error with its cause, which is reported through [`Error::source`] only.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            source: Some(source.into()),
-            ..self
-        }
+        Self { source: Some(source.into()), ..self }
     }
 
     /// The same error with advice for a person.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// Which kind of failure it was.
@@ -116,8 +105,6 @@ impl fmt::Display for EngineError {
 
 impl Error for EngineError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }

@@ -41,10 +41,7 @@ impl Tolerance {
 impl Default for Tolerance {
     /// 1e-5 absolute and relative: what single precision keeps through a network of some depth.
     fn default() -> Self {
-        Self {
-            absolute: 1e-5,
-            relative: 1e-5,
-        }
+        Self { absolute: 1e-5, relative: 1e-5 }
     }
 }
 
@@ -109,29 +106,14 @@ impl fmt::Display for GoldenError {
         match &self.kind {
             GoldenErrorKind::Inference(_) => f.write_str("the engine failed"),
             GoldenErrorKind::MissingOutput(output) => write!(f, "output `{output}` is missing"),
-            GoldenErrorKind::Form {
-                output,
-                expected,
-                actual,
-            } => {
+            GoldenErrorKind::Form { output, expected, actual } => {
                 write!(f, "output `{output}` is {actual}, expected {expected}")
             }
-            GoldenErrorKind::Value {
-                output,
-                index,
-                expected,
-                actual,
-            } => {
-                write!(
-                    f,
-                    "output `{output}` at index {index} is {actual}, expected {expected}"
-                )
+            GoldenErrorKind::Value { output, index, expected, actual } => {
+                write!(f, "output `{output}` at index {index} is {actual}, expected {expected}")
             }
             GoldenErrorKind::Bytes { output, index } => {
-                write!(
-                    f,
-                    "output `{output}` at index {index} is another byte string than expected"
-                )
+                write!(f, "output `{output}` at index {index} is another byte string than expected")
             }
         }
     }
@@ -161,8 +143,7 @@ pub fn replay(model: &LoadedModel) -> Result<GoldenReport, GoldenError> {
 }
 
 fn replay_one(model: &LoadedModel, golden: &GoldenExample) -> Result<f64, GoldenErrorKind> {
-    let outputs = infer_checked(model.engine.as_ref(), golden.inputs.clone())
-        .map_err(GoldenErrorKind::Inference)?;
+    let outputs = infer_checked(model.engine.as_ref(), golden.inputs.clone()).map_err(GoldenErrorKind::Inference)?;
     let mut largest = 0.0_f64;
     for expected in &golden.outputs {
         let actual = outputs.iter().find(|output| output.name == expected.name);
@@ -176,11 +157,7 @@ fn replay_one(model: &LoadedModel, golden: &GoldenExample) -> Result<f64, Golden
 ///
 /// # Errors
 /// The first element out of tolerance, or a differing type or shape.
-pub fn compare(
-    expected: &Tensor,
-    actual: &Tensor,
-    tolerance: Tolerance,
-) -> Result<f64, GoldenErrorKind> {
+pub fn compare(expected: &Tensor, actual: &Tensor, tolerance: Tolerance) -> Result<f64, GoldenErrorKind> {
     if (expected.datatype, &expected.shape) != (actual.datatype, &actual.shape) {
         let form = |tensor: &Tensor| format!("{} {:?}", tensor.datatype, tensor.shape);
         return Err(GoldenErrorKind::Form {
@@ -195,23 +172,14 @@ pub fn compare(
     }
 }
 
-fn compare_numbers(
-    expected: &Tensor,
-    actual: &Tensor,
-    tolerance: Tolerance,
-) -> Result<f64, GoldenErrorKind> {
+fn compare_numbers(expected: &Tensor, actual: &Tensor, tolerance: Tolerance) -> Result<f64, GoldenErrorKind> {
     let wanted = expected.to_f64().map_err(GoldenErrorKind::Inference)?;
     let given = actual.to_f64().map_err(GoldenErrorKind::Inference)?;
     let mut largest = 0.0_f64;
     for (index, (&expected_value, &value)) in wanted.iter().zip(&given).enumerate() {
         if !tolerance.admits(expected_value, value) {
             let output = expected.name.clone();
-            return Err(GoldenErrorKind::Value {
-                output,
-                index,
-                expected: expected_value,
-                actual: value,
-            });
+            return Err(GoldenErrorKind::Value { output, index, expected: expected_value, actual: value });
         }
         // `max` leaves out the NaN that two agreeing infinities or NaNs would give.
         largest = largest.max((value - expected_value).abs());
@@ -220,21 +188,11 @@ fn compare_numbers(
 }
 
 fn compare_byte_strings(expected: &Tensor, actual: &Tensor) -> Result<f64, GoldenErrorKind> {
-    let wanted = expected
-        .as_byte_strings()
-        .map_err(GoldenErrorKind::Inference)?;
-    let given = actual
-        .as_byte_strings()
-        .map_err(GoldenErrorKind::Inference)?;
-    let differing = wanted
-        .iter()
-        .zip(&given)
-        .position(|(wanted, given)| wanted != given);
+    let wanted = expected.as_byte_strings().map_err(GoldenErrorKind::Inference)?;
+    let given = actual.as_byte_strings().map_err(GoldenErrorKind::Inference)?;
+    let differing = wanted.iter().zip(&given).position(|(wanted, given)| wanted != given);
     match differing {
-        Some(index) => Err(GoldenErrorKind::Bytes {
-            output: expected.name.clone(),
-            index,
-        }),
+        Some(index) => Err(GoldenErrorKind::Bytes { output: expected.name.clone(), index }),
         None => Ok(0.0),
     }
 }

@@ -9,17 +9,11 @@ pub(crate) fn to_f64(datatype: DataType, data: &[u8]) -> Option<Vec<f64>> {
     macro_rules! read {
         ($type:ty, $to:expr) => {{
             let (chunks, _) = data.as_chunks::<{ size_of::<$type>() }>();
-            chunks
-                .iter()
-                .map(|bytes| $to(<$type>::from_le_bytes(*bytes)))
-                .collect()
+            chunks.iter().map(|bytes| $to(<$type>::from_le_bytes(*bytes))).collect()
         }};
     }
     Some(match datatype {
-        DataType::Bool => data
-            .iter()
-            .map(|byte| f64::from(u8::from(*byte != 0)))
-            .collect(),
+        DataType::Bool => data.iter().map(|byte| f64::from(u8::from(*byte != 0))).collect(),
         DataType::Uint8 => read!(u8, f64::from),
         DataType::Uint16 => read!(u16, f64::from),
         DataType::Uint32 => read!(u32, f64::from),

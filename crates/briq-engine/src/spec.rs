@@ -16,11 +16,7 @@ pub struct TensorSpec {
 impl TensorSpec {
     /// A spec from its parts.
     pub fn new(name: impl Into<String>, datatype: DataType, shape: &[i64]) -> Self {
-        Self {
-            name: name.into(),
-            datatype,
-            shape: shape.to_vec(),
-        }
+        Self { name: name.into(), datatype, shape: shape.to_vec() }
     }
 
     /// Whether a tensor of this shape fits.

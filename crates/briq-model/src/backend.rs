@@ -28,12 +28,8 @@ pub enum Backend {
 }
 
 /// Each backend by name, in the order in which `auto` is explained.
-pub const BACKENDS: [(&str, Backend); 4] = [
-    ("auto", Backend::Auto),
-    ("flex", Backend::Flex),
-    ("ndarray", Backend::Ndarray),
-    ("wgpu", Backend::Wgpu),
-];
+pub const BACKENDS: [(&str, Backend); 4] =
+    [("auto", Backend::Auto), ("flex", Backend::Flex), ("ndarray", Backend::Ndarray), ("wgpu", Backend::Wgpu)];
 
 impl Backend {
     /// Opens the backend's default device.
@@ -89,10 +85,7 @@ fn hardware_gpu() -> Option<Device> {
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _) = BACKENDS
-            .iter()
-            .find(|(_, backend)| backend == self)
-            .expect("every backend is in the table");
+        let (name, _) = BACKENDS.iter().find(|(_, backend)| backend == self).expect("every backend is in the table");
         f.write_str(name)
     }
 }
@@ -202,12 +195,7 @@ impl BackendError {
     }
 
     pub(crate) fn unavailable(backend: Backend, reason: impl fmt::Display, hint: &str) -> Self {
-        Self {
-            backend: backend.to_string(),
-            reason: reason.to_string(),
-            hint: hint.to_owned(),
-            unknown: false,
-        }
+        Self { backend: backend.to_string(), reason: reason.to_string(), hint: hint.to_owned(), unknown: false }
     }
 
     /// What to install or to choose instead.

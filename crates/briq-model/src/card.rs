@@ -34,7 +34,11 @@ fn data(text: &mut String, project: &Project) {
 }
 
 fn figures(text: &mut String, outcome: &Outcome) {
-    let _ = writeln!(text, "## Figures on the {} test examples\n\n| metric | value |\n|---|---|", outcome.evaluation.examples);
+    let _ = writeln!(
+        text,
+        "## Figures on the {} test examples\n\n| metric | value |\n|---|---|",
+        outcome.evaluation.examples
+    );
     for (name, value) in &outcome.evaluation.metrics {
         let _ = writeln!(text, "| {name} | {value:.4} |");
     }

@@ -77,7 +77,8 @@ impl Contents {
     }
 
     fn shards(&mut self, filled: &Graph, parameters: &HostParameters, lean: &mut Graph) -> Result<(), ModelError> {
-        let tensors: Vec<weights::Tensor<'_>> = parameters.iter().filter_map(|(name, ..)| tensor(filled, name)).collect();
+        let tensors: Vec<weights::Tensor<'_>> =
+            parameters.iter().filter_map(|(name, ..)| tensor(filled, name)).collect();
         let ranges = weights::shards(&tensors, SHARD_BYTES);
         let count = ranges.len();
         for (position, range) in ranges.into_iter().enumerate() {
@@ -200,12 +201,7 @@ fn golden(project: &Project, contents: &Contents) -> Option<Golden> {
 
 fn lineage(project: &Project, outcome: &Outcome) -> Lineage {
     let data = DataDigest { name: project.data_name(), rows: project.rows as u64, blake3: project.data_digest };
-    Lineage {
-        base: None,
-        data: vec![data],
-        recipe: Some(entry(RECIPE)),
-        seed: Some(outcome.seed),
-    }
+    Lineage { base: None, data: vec![data], recipe: Some(entry(RECIPE)), seed: Some(outcome.seed) }
 }
 
 /// The inputs and outputs that callers see; every dimension that is not fixed is -1.
@@ -215,8 +211,5 @@ fn signature(graph: &Graph) -> Signature {
         datatype: DataType::Fp32,
         shape: value.shape.iter().map(|dim| dim.fixed().map_or(-1, |length| length as i64)).collect(),
     };
-    Signature {
-        inputs: graph.inputs.iter().map(spec).collect(),
-        outputs: graph.outputs.iter().map(spec).collect(),
-    }
+    Signature { inputs: graph.inputs.iter().map(spec).collect(), outputs: graph.outputs.iter().map(spec).collect() }
 }

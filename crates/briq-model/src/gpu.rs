@@ -52,11 +52,7 @@ mod enabled {
             ("subgroups", Features::SUBGROUP),
             ("timestamps", Features::TIMESTAMP_QUERY),
         ];
-        known
-            .iter()
-            .filter(|(_, feature)| features.contains(*feature))
-            .map(|(name, _)| (*name).to_owned())
-            .collect()
+        known.iter().filter(|(_, feature)| features.contains(*feature)).map(|(name, _)| (*name).to_owned()).collect()
     }
 
     pub(crate) fn report() -> BackendReport {

@@ -65,7 +65,8 @@ fn slice<'p>(shards: &HashMap<&str, &'p [u8]>, initializer: &Initializer) -> Res
     let Data::External { location, offset, length } = &initializer.data else {
         return Err(missing("has no value".into()));
     };
-    let shard = shards.get(location.as_str()).ok_or_else(|| missing(format!("lies in {location}, which is no shard")))?;
+    let shard =
+        shards.get(location.as_str()).ok_or_else(|| missing(format!("lies in {location}, which is no shard")))?;
     let range = usize::try_from(*offset).ok().zip(usize::try_from(*length).ok());
     let bytes = range.and_then(|(start, length)| shard.get(start..start.checked_add(length)?));
     bytes.ok_or_else(|| missing(format!("lies outside {location}")))

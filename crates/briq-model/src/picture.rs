@@ -56,7 +56,8 @@ fn chart(svg: &mut String, title: &str, curves: &[Curve], left: f64) {
         let at = y(value);
         let right = left + 280.0;
         let _ = writeln!(svg, "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>");
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.3}</text>", left - 4.0, at + 4.0);
+        let _ =
+            writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.3}</text>", left - 4.0, at + 4.0);
     }
     for (row, curve) in curves.iter().enumerate() {
         line(svg, curve, left, &y);

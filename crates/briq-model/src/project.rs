@@ -220,7 +220,8 @@ impl Project {
     }
 
     fn section(&self) -> Result<&TrainSection, ModelError> {
-        let missing = || ModelError::invalid(format!("{} has no [train] section", self.directory.join(RECIPE_FILE).display()));
+        let missing =
+            || ModelError::invalid(format!("{} has no [train] section", self.directory.join(RECIPE_FILE).display()));
         self.recipe.train.as_ref().ok_or_else(missing)
     }
 
@@ -266,7 +267,8 @@ impl Project {
 
     fn untrained(&self, state: &str) -> ModelError {
         let directory = self.directory.display();
-        ModelError::not_found(format!("the project {directory} {state}")).advise(format!("run `briq train {directory}`"))
+        ModelError::not_found(format!("the project {directory} {state}"))
+            .advise(format!("run `briq train {directory}`"))
     }
 }
 

@@ -36,9 +36,10 @@ pub(crate) fn dimensions(tensor: &DeviceTensor) -> Vec<usize> {
     tensor.shape().iter().copied().collect()
 }
 
-/// Uploads row-major `f32` values.
+/// Uploads row-major `f32` values. A scalar becomes a vector of one: not every backend has rank zero.
 pub(crate) fn upload(values: Vec<f32>, shape: &[usize], device: &DispatchDevice) -> DeviceTensor {
-    Dispatch::float_from_data(TensorData::new(values, Shape::from(shape.to_vec())), device)
+    let shape = if shape.is_empty() { vec![1] } else { shape.to_vec() };
+    Dispatch::float_from_data(TensorData::new(values, Shape::from(shape)), device)
 }
 
 /// Downloads a floating-point tensor as row-major `f32` values.

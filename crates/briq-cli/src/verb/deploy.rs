@@ -98,15 +98,24 @@ pub(crate) fn report(context: &Context, deployment: &Deployment, outcome: &Outco
         if context.output.is_json() {
             context.output.data(outcome, |_| String::new())?;
         }
-        let serving = serving.as_ref().map_or("nothing serves".into(), |old| format!("{} goes on serving", old.version));
-        let message = format!("revision {} ({} {}) was refused: {reason}; {serving}", revision.number, revision.package, revision.version);
+        let serving =
+            serving.as_ref().map_or("nothing serves".into(), |old| format!("{} goes on serving", old.version));
+        let message = format!(
+            "revision {} ({} {}) was refused: {reason}; {serving}",
+            revision.number, revision.package, revision.version
+        );
         let hint = format!("`briq why {}` tells the whole story", deployment.name());
         return Err(Failure::new(Code::Refused, message).hint(hint).into());
     }
     context.output.data(outcome, |outcome| match outcome {
         Outcome::Promoted(promoted) => promotion(deployment, promoted),
         Outcome::Unchanged { revision, http } => {
-            format!("{} serves {} already (revision {}) on http://{http}", deployment.name(), revision.version, revision.number)
+            format!(
+                "{} serves {} already (revision {}) on http://{http}",
+                deployment.name(),
+                revision.version,
+                revision.number
+            )
         }
         other => format!("{other:?}"),
     })

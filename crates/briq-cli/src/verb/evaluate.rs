@@ -46,15 +46,19 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let engine = briq_model::engine(&package, backend)?;
     let evaluation = briq_model::evaluate(&engine, &examples, &labels)?;
     let manifest = package.manifest();
-    let report = Report {
-        package: manifest.name.to_string(),
-        version: manifest.version.to_string(),
-        evaluation: &evaluation,
-    };
+    let report =
+        Report { package: manifest.name.to_string(), version: manifest.version.to_string(), evaluation: &evaluation };
     context.output.data(&report, |report| {
-        let figures: Vec<_> = report.evaluation.metrics.iter().map(|(name, value)| format!("{name:10} {value:.4}")).collect();
+        let figures: Vec<_> =
+            report.evaluation.metrics.iter().map(|(name, value)| format!("{name:10} {value:.4}")).collect();
         let confusion = report.evaluation.confusion.as_ref().map(confusion_text).unwrap_or_default();
-        format!("{} {}, {} examples\n{}\n{confusion}", report.package, report.version, evaluation.examples, figures.join("\n"))
+        format!(
+            "{} {}, {} examples\n{}\n{confusion}",
+            report.package,
+            report.version,
+            evaluation.examples,
+            figures.join("\n")
+        )
     })
 }
 

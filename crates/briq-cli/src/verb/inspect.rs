@@ -38,7 +38,13 @@ fn text(report: &Report<'_>, package: &Package, network: &str) -> String {
     facts.extend(manifest.signature.inputs.iter().map(|spec| ("input", spec.to_string())));
     facts.extend(manifest.signature.outputs.iter().map(|spec| ("output", spec.to_string())));
     facts.extend(manifest.golden.iter().map(|golden| ("golden", format!("{} examples", golden.examples))));
-    facts.extend(manifest.lineage.data.iter().map(|data| ("data", format!("{}, {} rows, {}", data.name, data.rows, data.blake3))));
+    facts.extend(
+        manifest
+            .lineage
+            .data
+            .iter()
+            .map(|data| ("data", format!("{}, {} rows, {}", data.name, data.rows, data.blake3))),
+    );
     facts.extend(manifest.metrics.iter().map(|(name, value)| ("metric", format!("{name} {value:.4}"))));
     let facts: Vec<_> = facts.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
     let entries: Vec<_> =

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use briq_spec::lock::Lock;
 use briq_spec::Reference;
+use briq_spec::lock::Lock;
 use briq_spec::reference::Selector;
 use serde::Serialize;
 

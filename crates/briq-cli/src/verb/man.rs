@@ -20,6 +20,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let failed = || format!("cannot write manual pages into {}", directory.display());
     std::fs::create_dir_all(directory).with_context(failed)?;
     clap_mangen::generate_to(crate::arguments::Arguments::command(), directory).with_context(failed)?;
-    context.output.note(format!("manual pages are in {}; try: man {}/briq.1", directory.display(), directory.display()));
+    context.output.note(format!(
+        "manual pages are in {}; try: man {}/briq.1",
+        directory.display(),
+        directory.display()
+    ));
     Ok(())
 }

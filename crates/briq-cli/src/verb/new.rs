@@ -63,7 +63,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     }
     write(&directory.join(".gitignore"), b"/.briq/\n*.briq\n")?;
     let directory = directory.display();
-    context.output.note(format!("made {directory} from the template `{}`; next: briq train {directory}", arguments.template));
+    context
+        .output
+        .note(format!("made {directory} from the template `{}`; next: briq train {directory}", arguments.template));
     Ok(())
 }
 

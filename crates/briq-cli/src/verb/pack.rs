@@ -40,5 +40,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         sha256: written.sha256.to_string(),
         size: written.size,
     };
-    context.output.data(&report, |report| format!("{}  {}  {}", report.file.display(), bytes(report.size), report.digest))
+    context
+        .output
+        .data(&report, |report| format!("{}  {}  {}", report.file.display(), bytes(report.size), report.digest))
 }

@@ -48,8 +48,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let package = locate::package(context, &arguments.reference)?;
     let engine = briq_model::engine(&package, backend)?;
     let inputs = input::read(&arguments.input, engine.inputs())?;
-    let outputs = briq_engine::infer_checked(&engine, inputs)
-        .map_err(|error| anyhow::Error::new(error).context(Failure::new(Code::Input, "the network does not take this input")))?;
+    let outputs = briq_engine::infer_checked(&engine, inputs).map_err(|error| {
+        anyhow::Error::new(error).context(Failure::new(Code::Input, "the network does not take this input"))
+    })?;
     let labels = briq_model::labels(&package)?;
     let response = Response {
         model_name: package.manifest().name.to_string(),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use briq_spec::lock::Lock;
 use anyhow::Context as _;
+use briq_spec::lock::Lock;
 use serde::Serialize;
 
 use crate::context::Context;

@@ -13,12 +13,7 @@ impl Affine {
     pub(crate) fn new(a: f32, b: f32) -> Self {
         let inputs = vec![TensorSpec::new("x", DataType::Fp32, &[-1, 2])];
         let outputs = vec![TensorSpec::new("y", DataType::Fp32, &[-1, 2])];
-        Self {
-            a,
-            b,
-            inputs,
-            outputs,
-        }
+        Self { a, b, inputs, outputs }
     }
 }
 
@@ -36,11 +31,7 @@ impl Engine for Affine {
     }
 
     fn infer(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, EngineError> {
-        let y: Vec<f32> = inputs[0]
-            .as_f32()?
-            .iter()
-            .map(|x| self.a * x + self.b)
-            .collect();
+        let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| self.a * x + self.b).collect();
         Ok(vec![Tensor::from_f32("y", &inputs[0].shape, &y)])
     }
 }

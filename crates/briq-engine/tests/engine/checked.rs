@@ -24,50 +24,32 @@ fn rejects_a_missing_input() {
 
 #[test]
 fn rejects_an_unknown_input() {
-    let tensors = vec![
-        Tensor::zeros("x", DataType::Fp32, &[1, 2]),
-        Tensor::zeros("z", DataType::Fp32, &[1]),
-    ];
+    let tensors = vec![Tensor::zeros("x", DataType::Fp32, &[1, 2]), Tensor::zeros("z", DataType::Fp32, &[1])];
     assert_eq!(refusal(tensors), "unknown input `z`; the model takes x");
 }
 
 #[test]
 fn rejects_a_repeated_input() {
     let x = Tensor::zeros("x", DataType::Fp32, &[1, 2]);
-    assert_eq!(
-        refusal(vec![x.clone(), x]),
-        "input `x` is given more than once"
-    );
+    assert_eq!(refusal(vec![x.clone(), x]), "input `x` is given more than once");
 }
 
 #[test]
 fn rejects_another_datatype() {
     let x = Tensor::zeros("x", DataType::Fp64, &[1, 2]);
-    assert_eq!(
-        refusal(vec![x]),
-        "input `x` has datatype FP64 where the model takes FP32"
-    );
+    assert_eq!(refusal(vec![x]), "input `x` has datatype FP64 where the model takes FP32");
 }
 
 #[test]
 fn rejects_another_shape() {
     for shape in [vec![1, 3], vec![2], vec![1, 1, 2]] {
         let message = refusal(vec![Tensor::zeros("x", DataType::Fp32, &shape)]);
-        assert_eq!(
-            message,
-            format!("input `x` has shape {shape:?} where the model takes [-1, 2]")
-        );
+        assert_eq!(message, format!("input `x` has shape {shape:?} where the model takes [-1, 2]"));
     }
 }
 
 #[test]
 fn rejects_data_of_another_length() {
-    let x = Tensor {
-        data: vec![0; 7],
-        ..Tensor::zeros("x", DataType::Fp32, &[1, 2])
-    };
-    assert_eq!(
-        refusal(vec![x]),
-        "tensor `x` is declared FP32 [1, 2], but its data has 7 bytes"
-    );
+    let x = Tensor { data: vec![0; 7], ..Tensor::zeros("x", DataType::Fp32, &[1, 2]) };
+    assert_eq!(refusal(vec![x]), "tensor `x` is declared FP32 [1, 2], but its data has 7 bytes");
 }

@@ -1,8 +1,6 @@
 //! The golden replay finds what it must find, and nothing else.
 
-use briq_engine::{
-    DataType, GoldenErrorKind, GoldenExample, LoadedModel, Tensor, Tolerance, golden,
-};
+use briq_engine::{DataType, GoldenErrorKind, GoldenExample, LoadedModel, Tensor, Tolerance, golden};
 
 use crate::affine::Affine;
 
@@ -14,14 +12,8 @@ fn model(expected: Tensor) -> LoadedModel {
         digest: "blake3:00".to_owned(),
         engine: Box::new(Affine::new(2.0, 1.0)),
         labels: None,
-        golden: vec![GoldenExample {
-            inputs,
-            outputs: vec![expected],
-        }],
-        tolerance: Tolerance {
-            absolute: 1e-3,
-            relative: 0.0,
-        },
+        golden: vec![GoldenExample { inputs, outputs: vec![expected] }],
+        tolerance: Tolerance { absolute: 1e-3, relative: 0.0 },
     }
 }
 
@@ -35,19 +27,13 @@ fn agrees_within_the_tolerance_and_reports_the_largest_error() {
 #[test]
 fn names_the_first_value_out_of_tolerance() {
     let error = golden::replay(&model(Tensor::from_f32("y", &[1, 2], &[3.0, 5.5]))).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "golden example 0: output `y` at index 1 is 5, expected 5.5"
-    );
+    assert_eq!(error.to_string(), "golden example 0: output `y` at index 1 is 5, expected 5.5");
 }
 
 #[test]
 fn rejects_another_form() {
     let error = golden::replay(&model(Tensor::from_f32("y", &[2], &[3.0, 5.0]))).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "golden example 0: output `y` is FP32 [1, 2], expected FP32 [2]"
-    );
+    assert_eq!(error.to_string(), "golden example 0: output `y` is FP32 [1, 2], expected FP32 [2]");
 }
 
 #[test]
@@ -62,18 +48,12 @@ fn an_engine_that_refuses_the_example_is_the_source_of_the_error() {
     model.golden[0].inputs.clear();
     let error = golden::replay(&model).unwrap_err();
     assert_eq!(error.to_string(), "golden example 0: the engine failed");
-    assert_eq!(
-        std::error::Error::source(&error).unwrap().to_string(),
-        "input `x` is missing"
-    );
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "input `x` is missing");
 }
 
 #[test]
 fn not_a_number_never_passes_for_a_number() {
-    let tolerance = Tolerance {
-        absolute: 1e30,
-        relative: 1e30,
-    };
+    let tolerance = Tolerance { absolute: 1e30, relative: 1e30 };
     assert!(!tolerance.admits(1.0, f64::NAN));
     assert!(!tolerance.admits(f64::NAN, 1.0));
     assert!(!tolerance.admits(f64::INFINITY, 1.0));
@@ -88,11 +68,7 @@ fn byte_strings_must_be_equal() {
         let data = [&(text.len() as u32).to_le_bytes()[..], text].concat();
         Tensor::new("y", DataType::Bytes, &[1], data).unwrap()
     };
-    let compare =
-        |one, other| golden::compare(&strings(one), &strings(other), Tolerance::default());
+    let compare = |one, other| golden::compare(&strings(one), &strings(other), Tolerance::default());
     assert_eq!(compare(b"seven", b"seven").unwrap(), 0.0);
-    assert!(matches!(
-        compare(b"seven", b"eight"),
-        Err(GoldenErrorKind::Bytes { index: 0, .. })
-    ));
+    assert!(matches!(compare(b"seven", b"eight"), Err(GoldenErrorKind::Bytes { index: 0, .. })));
 }

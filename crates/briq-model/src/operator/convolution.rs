@@ -19,12 +19,7 @@ fn conv(call: &mut Call) -> Outcome {
     let kernel = [dimensions(&weight)[2], dimensions(&weight)[3]];
     let window = Window::of(call, kernel, &dimensions(&x))?;
     let groups = usize::try_from(call.int("group", 1)?).unwrap_or(1);
-    let options = ConvOptions {
-        stride: window.stride,
-        padding: window.padding,
-        dilation: window.dilation,
-        groups,
-    };
+    let options = ConvOptions { stride: window.stride, padding: window.padding, dilation: window.dilation, groups };
     one(Dispatch::conv2d(x, weight, bias, options))
 }
 

@@ -8,11 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Call, Fault, Operator, Outcome, axis, one};
 use crate::value::{DeviceTensor, dimensions, upload};
 
-pub(super) const OPERATORS: &[(&str, Operator)] = &[
-    ("BatchNormalization", batch_normalization),
-    ("LayerNormalization", layer_normalization),
-    ("Dropout", dropout),
-];
+pub(super) const OPERATORS: &[(&str, Operator)] =
+    &[("BatchNormalization", batch_normalization), ("LayerNormalization", layer_normalization), ("Dropout", dropout)];
 
 /// Ioffe and Szegedy (2015): batch statistics while training, running ones otherwise.
 fn batch_normalization(call: &mut Call) -> Outcome {

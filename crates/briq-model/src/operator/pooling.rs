@@ -8,11 +8,8 @@ use super::convolution::{Window, pair};
 use super::{Call, Operator, Outcome, one};
 use crate::value::{DeviceTensor, dimensions};
 
-pub(super) const OPERATORS: &[(&str, Operator)] = &[
-    ("MaxPool", max_pool),
-    ("AveragePool", average_pool),
-    ("GlobalAveragePool", global_average_pool),
-];
+pub(super) const OPERATORS: &[(&str, Operator)] =
+    &[("MaxPool", max_pool), ("AveragePool", average_pool), ("GlobalAveragePool", global_average_pool)];
 
 fn max_pool(call: &mut Call) -> Outcome {
     let x = call.tensor(0)?;

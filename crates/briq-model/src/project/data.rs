@@ -60,16 +60,13 @@ pub(super) fn read(directory: &Path, recipe: &Recipe) -> Result<Prepared, ModelE
     prepare(section, data, &split, fitted)
 }
 
-fn prepare(
-    section: &DataSection,
-    data: Dataset,
-    split: &Split,
-    fitted: Normalization,
-) -> Result<Prepared, ModelError> {
+fn prepare(section: &DataSection, data: Dataset, split: &Split, fitted: Normalization) -> Result<Prepared, ModelError> {
     let shape = section.shape.clone().unwrap_or_else(|| vec![data.columns]);
     if shape.iter().product::<usize>() != data.columns {
         let message = format!("`data.shape` {shape:?} does not hold the {} feature columns of the data", data.columns);
-        return Err(ModelError::invalid(message).advise("multiply the lengths of the shape: they have to give the columns"));
+        return Err(
+            ModelError::invalid(message).advise("multiply the lengths of the shape: they have to give the columns")
+        );
     }
     let unlabelled = || ModelError::invalid("the data has no label column").advise("set `label` in [data]");
     let all = Examples::of(&data).ok_or_else(unlabelled)?;
@@ -96,8 +93,12 @@ impl Prepared {
         if layers.output_shape == [self.outputs] {
             return Ok(());
         }
-        let what = if self.classes.is_empty() { "a regression".into() } else { format!("{} classes", self.classes.len()) };
-        let message = format!("the last layer gives {:?} for each example, and {what} need [{}]", layers.output_shape, self.outputs);
+        let what =
+            if self.classes.is_empty() { "a regression".into() } else { format!("{} classes", self.classes.len()) };
+        let message = format!(
+            "the last layer gives {:?} for each example, and {what} need [{}]",
+            layers.output_shape, self.outputs
+        );
         Err(ModelError::invalid(message).advise(format!("end with a dense layer of {} units", self.outputs)))
     }
 }

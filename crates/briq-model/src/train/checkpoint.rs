@@ -81,8 +81,8 @@ impl Checkpoint {
         self.progress.optimizer_parameters = std::mem::take(&mut self.optimizer.parameters);
         let progress = serde_json::to_string(&self.progress).map_err(|error| unreadable(path).because(error))?;
         let metadata = HashMap::from([(KEY.to_owned(), progress)]);
-        let contents = safetensors::serialize(self.tensors(), Some(metadata))
-            .map_err(|error| unreadable(path).because(error))?;
+        let contents =
+            safetensors::serialize(self.tensors(), Some(metadata)).map_err(|error| unreadable(path).because(error))?;
         replace(path, &contents).map_err(|error| ModelError::io("write", path, error))
     }
 
@@ -120,7 +120,10 @@ impl Checkpoint {
         let tensors = SafeTensors::deserialize(&contents).map_err(|error| unreadable(path).because(error))?;
         let section = |prefix: &str| section(&tensors, prefix);
         let optimizer = State {
-            tensors: section("optimizer/").into_iter().map(|(name, shape, v)| (name, TensorData::new(v, shape))).collect(),
+            tensors: section("optimizer/")
+                .into_iter()
+                .map(|(name, shape, v)| (name, TensorData::new(v, shape)))
+                .collect(),
             scalars: std::mem::take(&mut progress.optimizer_scalars),
             parameters: std::mem::take(&mut progress.optimizer_parameters),
         };

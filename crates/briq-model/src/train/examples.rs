@@ -46,7 +46,8 @@ impl Examples {
     /// The given rows, in the given order.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
-        let classes = if self.classes.is_empty() { Vec::new() } else { rows.iter().map(|&row| self.classes[row]).collect() };
+        let classes =
+            if self.classes.is_empty() { Vec::new() } else { rows.iter().map(|&row| self.classes[row]).collect() };
         Self {
             features: gather(&self.features, self.width, rows),
             width: self.width,

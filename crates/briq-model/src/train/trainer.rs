@@ -341,7 +341,8 @@ impl<'a> Trainer<'a> {
             return Ok(());
         }
         let optimizer = self.optimizer.save();
-        let optimizer = optimizer.map_err(|error| ModelError::invalid("the optimiser state is not writable").because(error))?;
+        let optimizer =
+            optimizer.map_err(|error| ModelError::invalid("the optimiser state is not writable").because(error))?;
         let fingerprint = self.task.fingerprint.clone();
         let progress = Progress::new(fingerprint, self.epoch, self.best_value, self.history.clone());
         Checkpoint { progress, parameters: self.host_parameters()?, best: self.best.clone(), optimizer }.save(path)

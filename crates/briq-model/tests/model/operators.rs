@@ -36,7 +36,10 @@ fn agree(graph: &Graph, features: &[f32], rows: usize) -> Vec<f32> {
     let reference = answer(Backend::Flex);
     for backend in each() {
         for (index, (left, right)) in reference.iter().zip(answer(backend)).enumerate() {
-            assert!((left - right).abs() <= 1e-4 + 1e-4 * left.abs(), "{backend}: element {index} is {right}, not {left}");
+            assert!(
+                (left - right).abs() <= 1e-4 + 1e-4 * left.abs(),
+                "{backend}: element {index} is {right}, not {left}"
+            );
         }
     }
     reference
@@ -61,16 +64,18 @@ fn unary_functions_have_their_values() {
         let graph = graph(vec![Node::new("node", operator, &["x"], &["y"])], Vec::new(), &[6], &[6]);
         for (x, y) in features.iter().zip(agree(&graph, &features, 2)) {
             let expected = function(f64::from(*x));
-            assert!((f64::from(y) - expected).abs() < 1e-4 * expected.abs().max(1.0), "{operator}({x}) is {expected}, not {y}");
+            assert!(
+                (f64::from(y) - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                "{operator}({x}) is {expected}, not {y}"
+            );
         }
     }
 }
 
 #[test]
 fn a_convolution_pads_strides_and_adds_its_bias() {
-    let conv = Node::new("conv", "Conv", &["x", "w", "b"], &["y"])
-        .with("strides", vec![2, 1])
-        .with("pads", vec![1, 0, 0, 1]);
+    let conv =
+        Node::new("conv", "Conv", &["x", "w", "b"], &["y"]).with("strides", vec![2, 1]).with("pads", vec![1, 0, 0, 1]);
     let weights = Initializer::from_f32("w", vec![2, 1, 2, 2], &[1.0, 2.0, 3.0, 4.0, -1.0, 0.5, 0.0, 1.0]);
     let bias = Initializer::from_f32("b", vec![2], &[0.5, -0.5]);
     let graph = graph(vec![conv], vec![weights, bias], &[1, 3, 3], &[2, 2, 3]);
