@@ -24,7 +24,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
 /// # Panics
 /// When it is missing in CI, where nothing may be skipped.
 pub fn python(packages: &[&str]) -> Option<PathBuf> {
-    let said = std::env::var_os("BRIQ_PEER_PYTHON").map(PathBuf::from);
+    let said = std::env::var_os("BRIQ_PYTHON").map(PathBuf::from);
     let python = said.or_else(|| on_path("python3"));
     let import = format!("import {}", packages.join(", "));
     let works = |python: &PathBuf| {

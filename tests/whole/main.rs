@@ -1,4 +1,5 @@
 //! Briq from outside: the program, driven as a person drives it.
 
+mod life;
 mod mistakes;
 mod tutorial;

@@ -15,7 +15,7 @@ struct Program {
     found: fn() -> bool,
 }
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 7] = [
     Program { name: "skopeo", debian: &["skopeo"], found: || succeeds("skopeo", &["--version"]) },
     Program {
         name: "docker-registry",
@@ -24,6 +24,7 @@ const PROGRAMS: [Program; 6] = [
     },
     Program { name: "unzip", debian: &["unzip"], found: || succeeds("unzip", &["-v"]) },
     Program { name: "curl", debian: &["curl", "ca-certificates"], found: || succeeds("curl", &["--version"]) },
+    Program { name: "promtool", debian: &["prometheus"], found: || succeeds("promtool", &["--version"]) },
     Program { name: "software Vulkan", debian: &["mesa-vulkan-drivers", "libvulkan1"], found: software_vulkan },
     Program {
         name: "python3",
@@ -32,8 +33,14 @@ const PROGRAMS: [Program; 6] = [
     },
 ];
 
-/// Packages of PyPI that a test may import.
-const PYTHON: [&str; 4] = ["numpy", "onnx", "onnxruntime", "safetensors"];
+/// Packages of PyPI that a test may use: what pip installs, and what is imported.
+const PYTHON: [(&str, &str); 5] = [
+    ("numpy", "numpy"),
+    ("onnx", "onnx"),
+    ("onnxruntime", "onnxruntime"),
+    ("safetensors", "safetensors"),
+    ("tritonclient[http]", "tritonclient.http"),
+];
 
 /// What was found, and what has to be done without.
 pub(crate) struct Peers {
@@ -53,7 +60,7 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
     let mut missing: Vec<_> = absent().map(|program| program.name.to_owned()).collect();
     let python = python(&workspace::cache()?.join("peers").join("python"), install);
     if python.is_none() {
-        missing.extend(PYTHON.map(|package| format!("{package} (Python)")));
+        missing.extend(PYTHON.map(|(package, _)| format!("{package} (Python)")));
     }
     Ok(Peers { python, missing })
 }
@@ -62,7 +69,7 @@ impl Peers {
     /// Tells a test run where the peers are.
     pub(crate) fn announce(&self, command: &mut Command) {
         if let Some(python) = &self.python {
-            command.env("BRIQ_PEER_PYTHON", python);
+            command.env("BRIQ_PYTHON", python);
         }
     }
 }
@@ -89,7 +96,7 @@ fn install_from_debian(packages: &[&str]) {
 /// A virtual environment with the Python peers, made once and kept in the cache.
 fn python(environment: &Path, install: bool) -> Option<PathBuf> {
     let python = environment.join("bin").join("python");
-    let import = format!("import {}", PYTHON.join(", "));
+    let import = format!("import {}", PYTHON.map(|(_, module)| module).join(", "));
     let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
     if install && !ready() {
         let made = make_environment(environment, &python);
@@ -101,7 +108,7 @@ fn python(environment: &Path, install: bool) -> Option<PathBuf> {
 fn make_environment(environment: &Path, python: &Path) -> Result<()> {
     process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    process::run(Command::new(python).args(install).args(PYTHON).stdin(Stdio::null()))
+    process::run(Command::new(python).args(install).args(PYTHON.map(|(package, _)| package)).stdin(Stdio::null()))
 }
 
 /// Mesa's llvmpipe, by the file that tells the Vulkan loader of it.

@@ -45,9 +45,12 @@ fn agree(graph: &Graph, features: &[f32], rows: usize) -> Vec<f32> {
     reference
 }
 
+/// An operator and what it computes.
+type Case = (&'static str, fn(f64) -> f64);
+
 #[test]
 fn unary_functions_have_their_values() {
-    let cases: [(&str, fn(f64) -> f64); 10] = [
+    let cases: [Case; 10] = [
         ("Relu", |x| x.max(0.0)),
         ("Tanh", f64::tanh),
         ("Sigmoid", |x| 1.0 / (1.0 + (-x).exp())),
