@@ -33,6 +33,10 @@ impl Workspace {
     pub(crate) fn cargo(&self, verb: &str) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.arg(verb).current_dir(&self.root).stdin(Stdio::null());
+        // What `cargo run` says of xtask is not meant for others: build scripts that watch it would run again.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -61,6 +65,11 @@ impl Workspace {
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
+}
+
+/// Whether Cargo sets this variable for the package that it runs.
+fn describes_a_package(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"].iter().any(|start| variable.starts_with(start))
 }
 
 /// `$XDG_CACHE_HOME/briq`: what may be deleted at any time, but is dear to make again.
