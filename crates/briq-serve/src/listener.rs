@@ -18,6 +18,8 @@ use crate::error::ServeError;
 pub struct PreparedListener {
     pub(crate) socket: TcpListener,
     pub(crate) address: SocketAddr,
+    /// Whether another server may still be accepting from the same socket.
+    pub(crate) inherited: bool,
 }
 
 impl PreparedListener {
@@ -32,6 +34,9 @@ impl PreparedListener {
 
     /// Takes the listening TCP socket that the parent process left open under the number `fd`.
     ///
+    /// The server that it is given to accepts no connection before its models are up: meanwhile they wait in the
+    /// backlog, or go to the server that it is to replace.
+    ///
     /// The descriptor is duplicated, so that the duplicate closes with the server and is not inherited further. Each
     /// number can be taken once.
     ///
@@ -39,13 +44,14 @@ impl PreparedListener {
     /// When the number is a standard stream, was taken before, or is no listening TCP socket.
     pub fn inherited(fd: RawFd) -> Result<Self, ServeError> {
         let socket = take_inherited(fd);
-        Self::new(socket.map_err(|error| ServeError::listen(format!("descriptor {fd}"), error))?)
+        let prepared = Self::new(socket.map_err(|error| ServeError::listen(format!("descriptor {fd}"), error))?)?;
+        Ok(Self { inherited: true, ..prepared })
     }
 
     fn new(socket: TcpListener) -> Result<Self, ServeError> {
         let prepared = socket.set_nonblocking(true).and_then(|()| socket.local_addr());
         let address = prepared.map_err(|error| ServeError::listen("socket".to_owned(), error))?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, inherited: false })
     }
 
     /// Where it listens, with the port that the system chose.

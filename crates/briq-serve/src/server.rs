@@ -79,7 +79,8 @@ impl Server {
 
     /// Runs it on the present runtime until it has drained, which `stop` or its supervisor begins.
     ///
-    /// It answers at once: health says that it is alive and not ready, and inference requests wait for the models.
+    /// On a socket of its own it answers at once: health says that it is alive and not ready, and inference requests wait
+    /// for the models. On an inherited one it accepts when the models are up.
     ///
     /// # Errors
     /// As for [`Server::run`].
@@ -88,7 +89,8 @@ impl Server {
         let socket = TcpListener::from_std(listener.socket);
         let socket = socket.map_err(|error| ServeError::io("serve the socket", error))?;
         let control = control.map(|control| control.serve(Arc::clone(&shared))).transpose()?;
-        let http = tokio::spawn(serve_http(Arc::clone(&shared), socket));
+        let inherited = listener.inherited;
+        let http = tokio::spawn(serve_http(Arc::clone(&shared), socket, inherited));
         let started = tokio::select! {
             started = start(Arc::clone(&shared)) => started,
             () = shared.wait_for_drain() => Ok(()),
@@ -140,7 +142,10 @@ async fn start(shared: Arc<Shared>) -> Result<(), ServeError> {
     receiver.await.expect("the thread sends before it ends: loading catches panics")
 }
 
-async fn serve_http(shared: Arc<Shared>, socket: TcpListener) {
+async fn serve_http(shared: Arc<Shared>, socket: TcpListener, inherited: bool) {
+    if inherited && shared.wait_for_repository().await.is_none() {
+        return;
+    }
     // Answers are small and whole: waiting to fill a packet only delays them.
     let socket = socket.tap_io(|connection| drop(connection.set_nodelay(true)));
     let router = http::router(Arc::clone(&shared));

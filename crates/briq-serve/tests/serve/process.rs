@@ -65,6 +65,36 @@ async fn a_restart_over_an_inherited_socket_refuses_no_connection() {
     assert!(terminate(second, Signal::TERM).success());
 }
 
+/// The server that is being replaced, played by this test, goes on getting every connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_an_inherited_socket_accepts_nothing_before_it_is_ready() {
+    let shared = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = shared.local_addr().unwrap();
+    let listener = PreparedListener::inherited(shared.as_raw_fd()).unwrap();
+    let (proceed, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let loader = move |locator: &str| {
+        let _ = wait.lock().unwrap().recv();
+        engines::load(locator)
+    };
+    let server = Server::bind(listener, loader, options(&["v1"])).unwrap();
+    let handle = server.handle();
+    let task = tokio::spawn(server.serve(std::future::pending()));
+    let older = tokio::net::TcpListener::from_std(shared).unwrap();
+    for _ in 0..32 {
+        let client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (_, peer) = older.accept().await.unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+    }
+    drop(older);
+    proceed.send(()).unwrap();
+    assert!(handle.ready().await);
+    let url = format!("http://{address}/v2/models/affine/infer");
+    assert_eq!(answer(client().post(&url).body(x([1.0, 2.0]).to_string())).await.0, StatusCode::OK);
+    handle.drain();
+    task.await.unwrap().unwrap();
+}
+
 #[test]
 fn sigterm_and_sigint_drain() {
     for signal in [Signal::TERM, Signal::INT] {
