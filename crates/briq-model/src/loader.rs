@@ -22,7 +22,7 @@ use crate::error::{ModelError, ModelErrorKind};
 pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelError> {
     let manifest = package.manifest();
     Ok(LoadedModel {
-        name: manifest.name.to_string(),
+        name: manifest.name.short().to_owned(),
         version: manifest.version.to_string(),
         digest: package.digest().to_string(),
         engine: Box::new(engine(package, backend)?),
