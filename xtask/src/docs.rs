@@ -35,10 +35,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     book(workspace)
 }
 
+/// The libraries; what the programs say of themselves is the page of commands.
 fn rustdoc(workspace: &Workspace) -> Result<()> {
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
     let mut command = workspace.cargo("doc");
-    command.args(BUILD).args(["--no-deps", "--quiet"]).env("RUSTDOCFLAGS", format!("{flags} -D warnings"));
+    command.args(BUILD).args(["--lib", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", format!("{flags} -D warnings"));
     process::run(&mut command)
 }
 
