@@ -37,6 +37,19 @@ fn a_training_killed_again_and_again_gives_the_same_package() {
     assert_eq!(packed(&killed), expected);
 }
 
+#[test]
+fn a_package_names_the_burn_that_trained_it() {
+    let briq = Briq::new();
+    briq.run(["new", "iris", "--template", "iris"]).succeeds();
+    packed(&briq);
+    briq.run(["unpack", "iris.briq", "-o", "unpacked"]).succeeds();
+    let text = std::fs::read_to_string(briq.folder().join("unpacked/train/environment.json")).expect("it is unpacked");
+    let environment: Value = serde_json::from_str(&text).expect("it is JSON");
+    let lock = include_str!("../../Cargo.lock");
+    let version = lock.split("name = \"burn\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
+    assert_eq!(environment["burn"].as_str(), version);
+}
+
 /// The first rows of the iris data: features only.
 fn rows() -> Vec<[f64; 4]> {
     vec![[5.1, 3.5, 1.4, 0.2], [7.0, 3.2, 4.7, 1.4], [6.3, 3.3, 6.0, 2.5]]
@@ -104,4 +117,23 @@ fn onnx_runtime(briq: &Briq, python: &Path) -> Vec<f64> {
     let output = command.output().expect("the interpreter starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+}
+
+#[test]
+fn an_unpacked_network_comes_back_by_import_and_proves_itself() {
+    let briq = Briq::new();
+    briq.run(["new", "iris", "--template", "iris"]).succeeds();
+    packed(&briq);
+    briq.run(["unpack", "iris.briq", "-o", "unpacked"]).succeeds();
+    let import =
+        ["import", "onnx", "unpacked/model.onnx", "--name", "flowers", "--version", "2.0.0", "-o", "flowers.briq"];
+    assert_eq!(briq.run(import).succeeds().stdout.lines().count(), 1);
+    let manifest = briq.run(["inspect", "flowers.briq", "--json"]).succeeds().json();
+    assert_eq!(manifest["manifest"]["golden"]["examples"], 4);
+    let request = request(briq.folder());
+    let ask = |package: &str| scores(&briq.run(["predict", package, "--input", &request]).succeeds().json());
+    assert_eq!(ask("iris.briq"), ask("flowers.briq"));
+    briq.run(["import", "onnx", "iris.briq", "--name", "x", "--version", "1.0.0", "-o", "x.briq"])
+        .exits(4)
+        .says("decode");
 }

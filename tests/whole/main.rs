@@ -3,3 +3,4 @@
 mod life;
 mod mistakes;
 mod tutorial;
+mod verbs;

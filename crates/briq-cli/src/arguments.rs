@@ -36,6 +36,7 @@ pub(crate) enum Verb {
     Train(verb::train::Arguments),
     Evaluate(verb::evaluate::Arguments),
     Pack(verb::pack::Arguments),
+    Import(verb::import::Arguments),
     Inspect(verb::inspect::Arguments),
     Verify(verb::verify::Arguments),
     Unpack(verb::unpack::Arguments),

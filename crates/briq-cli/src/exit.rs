@@ -71,7 +71,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {cause}");
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    let own = error.downcast_ref::<Failure>().and_then(|failure| failure.hint.clone());
+    if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
         eprintln!("  hint: {hint}");
     }
     ExitCode::from(code(error) as u8)
@@ -80,7 +81,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 /// The outermost error of the chain that has a code of its own decides.
 fn code(error: &anyhow::Error) -> Code {
     let disk_full = error.chain().any(is_disk_full);
-    let specific = error.chain().find_map(code_of);
+    // A failure that was attached as context is seen by anyhow's own downcast alone.
+    let own = error.downcast_ref::<Failure>().map(|failure| failure.code);
+    let specific = own.or_else(|| error.chain().find_map(code_of));
     if disk_full { Code::System } else { specific.unwrap_or(Code::Failure) }
 }
 
@@ -96,7 +99,15 @@ fn code_of(error: &(dyn Error + 'static)) -> Option<Code> {
     package(error)
         .or_else(|| model(error))
         .or_else(|| service(error))
-        .or_else(|| error.downcast_ref::<std::io::Error>().map(|_| Code::System))
+        .or_else(|| error.downcast_ref::<std::io::Error>().map(system))
+}
+
+fn system(error: &std::io::Error) -> Code {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Code::NotFound,
+        std::io::ErrorKind::InvalidData => Code::Input,
+        _ => Code::System,
+    }
 }
 
 fn package(error: &(dyn Error + 'static)) -> Option<Code> {
@@ -132,7 +143,11 @@ fn model(error: &(dyn Error + 'static)) -> Option<Code> {
         return Some(Code::Input);
     }
     if let Some(error) = error.downcast_ref::<DataError>() {
-        return Some(if error.is_not_found() { Code::NotFound } else { Code::Input });
+        return (error.is_not_found() || error.is_content()).then_some(if error.is_not_found() {
+            Code::NotFound
+        } else {
+            Code::Input
+        });
     }
     let error = error.downcast_ref::<ModelError>()?;
     match error.kind() {

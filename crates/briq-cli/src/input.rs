@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use briq_data::{Dataset, LabelColumn, ReadOptions, Table};
-use briq_engine::{DataType, Tensor, TensorSpec};
+use briq_engine::{Tensor, TensorSpec};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::exit::{Code, Failure};
 
@@ -19,7 +20,13 @@ pub(crate) fn table(path: &Path, options: &ReadOptions) -> anyhow::Result<Datase
 pub(crate) fn read(path: &Path, specs: &[TensorSpec]) -> anyhow::Result<Vec<Tensor>> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv" | "tsv" | "gz") => rows(path, specs),
-        _ => json(&text(path)?, specs),
+        Some("npy" | "npz" | "png" | "jpg" | "jpeg") => {
+            let message = format!("{} is in a format that is not read yet", path.display());
+            Err(Failure::new(Code::Input, message)
+                .hint("give JSON of the Open Inference Protocol, or rows of CSV")
+                .into())
+        }
+        _ => json(&text(path)?),
     }
 }
 
@@ -74,56 +81,45 @@ struct RequestInput {
     name: String,
     shape: Vec<usize>,
     datatype: String,
-    data: serde_json::Value,
+    data: Value,
 }
 
 /// The request body of the Open Inference Protocol; its data may be flat or nested.
-fn json(text: &str, specs: &[TensorSpec]) -> anyhow::Result<Vec<Tensor>> {
+fn json(text: &str) -> anyhow::Result<Vec<Tensor>> {
     let wrong = || {
         Failure::new(Code::Input, "the input is no request of the Open Inference Protocol")
             .hint(r#"give {"inputs": [{"name": …, "shape": […], "datatype": "FP32", "data": […]}]}, or a .csv file"#)
     };
     let request: Request = serde_json::from_str(text).map_err(|error| anyhow::Error::new(error).context(wrong()))?;
-    let tensor = |input: RequestInput| {
-        let mut values = Vec::new();
-        flatten(&input.data, &mut values)
-            .with_context(|| format!("input `{}` holds something else than numbers", input.name))?;
-        let whole = |value: &f64| *value as i64;
-        let tensor = match input.datatype.as_str() {
-            "INT64" => Tensor::from_i64(&input.name, &input.shape, &values.iter().map(whole).collect::<Vec<_>>()),
-            _ => Tensor::from_f32(
-                &input.name,
-                &input.shape,
-                &values.iter().map(|value| *value as f32).collect::<Vec<_>>(),
-            ),
-        };
-        anyhow::Ok(tensor)
-    };
-    let tensors = request.inputs.into_iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
-    check_types(&tensors, specs)?;
-    Ok(tensors)
+    request.inputs.iter().map(tensor).collect()
 }
 
-fn check_types(tensors: &[Tensor], specs: &[TensorSpec]) -> anyhow::Result<()> {
-    for tensor in tensors {
-        let spec = specs.iter().find(|spec| spec.name == tensor.name);
-        if spec.is_some_and(|spec| spec.datatype != tensor.datatype && spec.datatype != DataType::Fp32) {
-            return Err(Failure::new(Code::Input, format!("input `{}` has another datatype", tensor.name)).into());
+fn tensor(input: &RequestInput) -> anyhow::Result<Tensor> {
+    let wrong =
+        || Failure::new(Code::Input, format!("input `{}` holds something else than {}", input.name, input.datatype));
+    match input.datatype.as_str() {
+        "FP32" => {
+            let number = |value: &Value| value.as_f64().map(|number| number as f32);
+            let values = flatten(&input.data, &number).ok_or_else(wrong)?;
+            Ok(Tensor::from_f32(&input.name, &input.shape, &values))
         }
+        "INT64" => {
+            let values = flatten(&input.data, &Value::as_i64).ok_or_else(wrong)?;
+            Ok(Tensor::from_i64(&input.name, &input.shape, &values))
+        }
+        other => Err(Failure::new(Code::Input, format!("input `{}` is {other}", input.name))
+            .hint("FP32 and INT64 are taken")
+            .into()),
     }
-    Ok(())
 }
 
-fn flatten(data: &serde_json::Value, into: &mut Vec<f64>) -> Option<()> {
+/// The elements of nested lists, in order; none when one of them is something else.
+fn flatten<T>(data: &Value, read: &impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
     match data {
-        serde_json::Value::Array(items) => items.iter().try_for_each(|item| flatten(item, into).ok_or(())).ok(),
-        serde_json::Value::Bool(value) => {
-            into.push(f64::from(u8::from(*value)));
-            Some(())
+        Value::Array(items) => {
+            let parts = items.iter().map(|item| flatten(item, read)).collect::<Option<Vec<_>>>()?;
+            Some(parts.into_iter().flatten().collect())
         }
-        other => {
-            into.push(other.as_f64()?);
-            Some(())
-        }
+        other => Some(vec![read(other)?]),
     }
 }

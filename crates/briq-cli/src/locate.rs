@@ -2,8 +2,10 @@
 
 use briq_package::Package;
 use briq_registry::Resolved;
-use briq_spec::Reference;
 use briq_spec::reference::Selector;
+use briq_spec::{PackageName, Reference};
+use briq_store::VersionRecord;
+use semver::{Comparator, Op, Version};
 
 use crate::context::Context;
 use crate::exit::{Code, Failure};
@@ -41,11 +43,28 @@ pub(crate) fn stored(context: &Context, text: &str) -> anyhow::Result<Package> {
 }
 
 /// The parts of a reference that names a package without a registry, as aliasing and yanking need it.
-pub(crate) fn local(text: &str) -> anyhow::Result<(briq_spec::PackageName, Selector)> {
+pub(crate) fn local(text: &str) -> anyhow::Result<(PackageName, Selector)> {
     match reference(text)? {
         Reference::Package { registry: None, name, selector } => Ok((name, selector)),
         _ => Err(Failure::new(Code::Input, format!("`{text}` does not name a package of the local store"))
             .hint("use NAME@VERSION")
             .into()),
     }
+}
+
+/// The one version that is to be changed: here a bare `1.2.3` is exactly that, and a range is refused.
+pub(crate) fn exact(versions: &[VersionRecord], name: &PackageName, selector: &Selector) -> anyhow::Result<Version> {
+    let ambiguous = || Failure::new(Code::Input, "a change needs one version").hint(format!("use {name}@1.2.3"));
+    let Selector::Requirement(requirement) = selector else { return Err(ambiguous().into()) };
+    let [one] = requirement.comparators.as_slice() else { return Err(ambiguous().into()) };
+    let wanted = version_of(one).ok_or_else(ambiguous)?;
+    let absent = || Failure::new(Code::NotFound, format!("the local store has no {name} {wanted}"));
+    Ok(versions.iter().map(|record| &record.version).find(|version| **version == wanted).ok_or_else(absent)?.clone())
+}
+
+fn version_of(comparator: &Comparator) -> Option<Version> {
+    let plain = matches!(comparator.op, Op::Exact | Op::Caret);
+    let (minor, patch) = (comparator.minor?, comparator.patch?);
+    let version = Version { pre: comparator.pre.clone(), ..Version::new(comparator.major, minor, patch) };
+    plain.then_some(version)
 }

@@ -5,6 +5,7 @@
 //! one table (`exit`).
 
 mod arguments;
+mod compute;
 mod context;
 mod exit;
 mod input;

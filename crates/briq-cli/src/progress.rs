@@ -1,5 +1,6 @@
 //! Long work on a terminal: bars that redraw themselves. Elsewhere: plain lines.
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use briq_model::{EpochRecord, Observer};
@@ -41,6 +42,10 @@ impl Observer for TrainingProgress {
         if epochs_done > 0 {
             self.line(&format!("going on after epoch {epochs_done} of {epochs}, from the checkpoint"));
         }
+    }
+
+    fn set_aside(&mut self, path: &Path) {
+        self.line(&format!("the checkpoint is of another training and is kept as {}; beginning anew", path.display()));
     }
 
     fn batch(&mut self, epoch: usize, batch: usize, loss: f64, accuracy: Option<f64>) {

@@ -115,6 +115,11 @@ impl DataError {
         self.0.kind == DataErrorKind::NotFound
     }
 
+    /// Whether the system could not read the file.
+    pub fn is_io(&self) -> bool {
+        self.0.kind == DataErrorKind::Io
+    }
+
     /// Whether the file could be read and its content is at fault.
     pub fn is_content(&self) -> bool {
         !matches!(self.0.kind, DataErrorKind::Io | DataErrorKind::NotFound | DataErrorKind::Options)

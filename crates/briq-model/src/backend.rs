@@ -113,7 +113,7 @@ pub struct BackendReport {
     pub device: String,
     /// Driver and graphics API; empty on a CPU backend.
     pub driver: String,
-    /// Memory that the device can address, in bytes, where it tells.
+    /// Bytes of memory of the machine on a CPU; of the largest single buffer on a GPU, whose drivers tell no more.
     pub memory: Option<u64>,
     /// Processor or adapter features that the kernels use.
     pub features: Vec<String>,

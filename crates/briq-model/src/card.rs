@@ -36,8 +36,8 @@ fn data(text: &mut String, project: &Project) {
 fn figures(text: &mut String, outcome: &Outcome) {
     let _ = writeln!(
         text,
-        "## Figures on the {} test examples\n\n| metric | value |\n|---|---|",
-        outcome.evaluation.examples
+        "## Figures on the {} examples of the {} part\n\n| metric | value |\n|---|---|",
+        outcome.evaluation.examples, outcome.evaluation.part,
     );
     for (name, value) in &outcome.evaluation.metrics {
         let _ = writeln!(text, "| {name} | {value:.4} |");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use briq_data::metrics;
 use briq_spec::recipe::Metric;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ const BATCH: usize = 256;
 /// The figures of one evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// Which examples: `test`, `validation` or `training` of a project, or `given`.
+    pub part: String,
     /// Number of examples.
     pub examples: usize,
     /// Each figure by name: `accuracy`, `macro-f1`, `mae`, `rmse`, `r2`.
@@ -56,13 +59,18 @@ fn metric_name(metric: Metric) -> &'static str {
 /// Answers every example and compares.
 ///
 /// # Errors
-/// When the network does not take the examples, or the device fails.
+/// When the network does not take the examples or gives another number of outputs than they have, or the device fails.
 pub fn evaluate(engine: &BurnEngine, examples: &Examples, classes: &[String]) -> Result<Evaluation, ModelError> {
     let mut answers = Vec::with_capacity(examples.targets.len());
     let rows: Vec<usize> = (0..examples.len()).collect();
     for rows in rows.chunks(BATCH) {
         let batch = examples.select(rows);
         answers.extend(engine.answer(&batch.features, rows.len())?);
+    }
+    if answers.len() != examples.targets.len() {
+        let (given, wanted) = (answers.len(), examples.targets.len());
+        let message = format!("the network gives {given} numbers for {} examples that want {wanted}", examples.len());
+        return Err(ModelError::invalid(message));
     }
     Ok(if examples.classes.is_empty() {
         regression(&answers, examples)
@@ -72,55 +80,43 @@ pub fn evaluate(engine: &BurnEngine, examples: &Examples, classes: &[String]) ->
 }
 
 fn classification(scores: &[f32], examples: &Examples, classes: &[String]) -> Evaluation {
-    let answered: Vec<usize> = scores.chunks(examples.outputs.max(1)).map(largest).collect();
-    let mut counts = vec![vec![0_u64; classes.len()]; classes.len()];
-    for (&right, &answer) in examples.classes.iter().zip(&answered) {
-        counts[right][answer] += 1;
-    }
-    let right: u64 = (0..classes.len()).map(|class| counts[class][class]).sum();
-    let metrics = [
-        ("accuracy", right as f64 / examples.len().max(1) as f64),
-        ("macro-f1", macro_f1(&counts)),
-        ("mae", mean_absolute_error(scores, &examples.targets)),
-    ];
+    let index = |class: usize| u32::try_from(class).unwrap_or(u32::MAX);
+    let answered: Vec<u32> = scores.chunks(examples.outputs.max(1)).map(|scores| index(largest(scores))).collect();
+    let right: Vec<u32> = examples.classes.iter().map(|&class| index(class)).collect();
+    let confusion = metrics::Confusion::new(classes.len(), &right, &answered);
+    let counts = (0..classes.len()).map(|class| confusion.row(class).to_vec()).collect();
     Evaluation {
-        examples: examples.len(),
-        metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
         confusion: Some(Confusion { classes: classes.to_vec(), counts }),
+        ..figures(
+            examples,
+            &[
+                ("accuracy", confusion.accuracy()),
+                ("macro-f1", confusion.macro_f1()),
+                ("mae", metrics::mean_absolute_error(&examples.targets, scores)),
+            ],
+        )
     }
-}
-
-/// The unweighted mean of the classes' F1; a class that is neither present nor answered counts as zero.
-fn macro_f1(counts: &[Vec<u64>]) -> f64 {
-    let f1 = |class: usize| {
-        let hits = counts[class][class] as f64;
-        let present: u64 = counts[class].iter().sum();
-        let answered: u64 = counts.iter().map(|row| row[class]).sum();
-        if present + answered == 0 { 0.0 } else { 2.0 * hits / (present + answered) as f64 }
-    };
-    (0..counts.len()).map(f1).sum::<f64>() / counts.len().max(1) as f64
-}
-
-/// Over every number; for classes the targets are one-hot.
-fn mean_absolute_error(answers: &[f32], targets: &[f32]) -> f64 {
-    let total: f64 = answers.iter().zip(targets).map(|(&answer, &target)| f64::from((answer - target).abs())).sum();
-    total / answers.len().max(1) as f64
 }
 
 fn regression(answers: &[f32], examples: &Examples) -> Evaluation {
-    let pairs = || answers.iter().zip(&examples.targets).map(|(&a, &t)| (f64::from(a), f64::from(t)));
-    let count = answers.len().max(1) as f64;
-    let squared: f64 = pairs().map(|(answer, target)| (answer - target).powi(2)).sum();
-    let mean = pairs().map(|(_, target)| target).sum::<f64>() / count;
-    let spread: f64 = pairs().map(|(_, target)| (target - mean).powi(2)).sum();
-    let metrics = [
-        ("mae", mean_absolute_error(answers, &examples.targets)),
-        ("rmse", (squared / count).sqrt()),
-        ("r2", if spread > 0.0 { 1.0 - squared / spread } else { 0.0 }),
-    ];
+    let targets = &examples.targets;
+    figures(
+        examples,
+        &[
+            ("mae", metrics::mean_absolute_error(targets, answers)),
+            ("rmse", metrics::root_mean_square_error(targets, answers)),
+            ("r2", metrics::r_squared(targets, answers)),
+        ],
+    )
+}
+
+/// Figures that are numbers: the manifest and JSON have no others.
+fn figures(examples: &Examples, metrics: &[(&str, f64)]) -> Evaluation {
+    let finite = metrics.iter().filter(|(_, value)| value.is_finite());
     Evaluation {
+        part: "given".into(),
         examples: examples.len(),
-        metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+        metrics: finite.map(|&(name, value)| (name.to_owned(), value)).collect(),
         confusion: None,
     }
 }
@@ -135,13 +131,6 @@ pub fn largest(scores: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn macro_f1_is_the_mean_over_classes() {
-        let counts = vec![vec![3, 1], vec![0, 4]];
-        let expected = (2.0 * 3.0 / 7.0 + 2.0 * 4.0 / 9.0) / 2.0;
-        assert!((macro_f1(&counts) - expected).abs() < 1e-12);
-    }
 
     #[test]
     fn the_first_of_equal_scores_is_the_answer() {

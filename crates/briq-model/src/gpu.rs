@@ -91,7 +91,7 @@ mod disabled {
         Err(BackendError::unavailable(
             Backend::Wgpu,
             "this build has no GPU support",
-            "install the program with the feature `wgpu`: cargo install briq-cli --features wgpu",
+            "build the program with it: cargo install --path crates/briq-cli --locked --features wgpu",
         ))
     }
 

@@ -7,6 +7,7 @@ use briq_graph::{Data, Graph, Initializer, weights};
 use briq_package::Package;
 use briq_spec::EntryPath;
 use briq_spec::manifest::{Golden, Manifest};
+use briq_spec::recipe::GoldenSection;
 
 use crate::backend::Backend;
 use crate::engine::BurnEngine;
@@ -84,7 +85,8 @@ pub fn labels(package: &Package) -> Result<Option<Vec<String>>, ModelError> {
 
 fn tolerance(manifest: &Manifest, backend: Backend) -> Tolerance {
     let stated = manifest.golden.as_ref().and_then(|golden| golden.tolerances.get(backend.class()));
-    stated.map_or(Tolerance { absolute: 1e-4, relative: 1e-3 }, |tolerance| Tolerance {
+    let default = || GoldenSection::default().tolerances.get(backend.class()).copied();
+    stated.copied().or_else(default).map_or_else(Tolerance::default, |tolerance| Tolerance {
         absolute: tolerance.absolute,
         relative: tolerance.relative,
     })
@@ -92,8 +94,13 @@ fn tolerance(manifest: &Manifest, backend: Backend) -> Tolerance {
 
 /// The golden examples as one batch: every backend answers them in a single run.
 fn golden(package: &Package) -> Result<Vec<GoldenExample>, ModelError> {
-    let Some(Golden { inputs, outputs, .. }) = &package.manifest().golden else { return Ok(Vec::new()) };
-    Ok(vec![GoldenExample { inputs: recording(package, inputs)?, outputs: recording(package, outputs)? }])
+    let Some(Golden { inputs, outputs, examples, .. }) = &package.manifest().golden else { return Ok(Vec::new()) };
+    let example = GoldenExample { inputs: recording(package, inputs)?, outputs: recording(package, outputs)? };
+    let batch = |tensor: &Tensor| tensor.shape.first().is_some_and(|&rows| rows as u64 == *examples);
+    if example.outputs.is_empty() || !example.outputs.iter().all(batch) {
+        return Err(ModelError::invalid(format!("{outputs} does not hold {examples} golden examples")));
+    }
+    Ok(vec![example])
 }
 
 fn recording(package: &Package, path: &EntryPath) -> Result<Vec<Tensor>, ModelError> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use briq_graph::layers::{self, LayerInput, Network as Layers, Normalize};
 use briq_spec::Blake3Digest;
-use briq_spec::recipe::{Recipe, TrainSection};
+use briq_spec::recipe::{Metric, Recipe, TrainSection};
 use serde::{Deserialize, Serialize};
 
 pub use data::Parts;
@@ -44,6 +44,7 @@ pub struct Project {
     /// Digest of the data file.
     pub data_digest: Blake3Digest,
     normalization: Normalize,
+    recipe_seed: u64,
 }
 
 /// What training gave, as it is kept beside the recipe until it is packed.
@@ -63,6 +64,10 @@ pub struct Outcome {
 #[derive(Serialize, Deserialize)]
 struct Report {
     fingerprint: String,
+    /// Digest of the file of parameters that these figures belong to.
+    parameters: String,
+    /// The seed of the recipe, which another one may have been used in place of.
+    recipe_seed: u64,
     history: History,
     evaluation: Evaluation,
     environment: Environment,
@@ -107,6 +112,7 @@ impl Project {
             rows: data.rows,
             data_digest: data.digest,
             normalization: data.normalization,
+            recipe_seed: recipe.train.as_ref().map_or(0, |train| train.seed),
             recipe,
             text,
         })
@@ -129,10 +135,12 @@ impl Project {
         };
         let trained = train::train(&task, observer)?;
         let engine = self.engine(&trained, backend)?;
-        let evaluation = evaluate(&engine, self.parts.held_out(), &self.classes)?.keep(&task.section.metrics);
+        let (part, examples) = self.parts.held_out();
+        let evaluation = Evaluation { part: part.into(), ..evaluate(&engine, examples, &self.classes)? };
         let outcome = Outcome { trained, evaluation, environment: Environment::here(backend), seed: task.section.seed };
         self.keep(&outcome)?;
-        Ok(outcome)
+        let evaluation = outcome.evaluation.keep(&self.metrics());
+        Ok(Outcome { evaluation, ..outcome })
     }
 
     /// What the last complete training of this very recipe and data gave.
@@ -143,14 +151,17 @@ impl Project {
         let path = self.state("report.json");
         let text = std::fs::read(&path).map_err(|_| self.untrained("has not been trained"))?;
         let report: Report = serde_json::from_slice(&text).map_err(|_| self.untrained("has a damaged report"))?;
-        if report.fingerprint != self.stable_fingerprint() {
+        if report.fingerprint != self.stable_fingerprint() || report.recipe_seed != self.recipe_seed {
             return Err(self.untrained("has a recipe or data that changed since it was trained"));
         }
         let path = self.state("trained.safetensors");
-        let parameters = train::read_parameters(&path)?;
+        let (parameters, digest) = train::read_parameters(&path)?;
+        if digest != report.parameters {
+            return Err(self.untrained("was interrupted while its training was kept"));
+        }
         Ok(Outcome {
             trained: Trained { parameters: self.ordered(parameters), history: report.history },
-            evaluation: report.evaluation,
+            evaluation: report.evaluation.keep(&self.metrics()),
             environment: report.environment,
             seed: report.seed,
         })
@@ -202,14 +213,22 @@ impl Project {
             }
             folded
         };
-        let count = self.parts.train.len().max(1) as f32;
         FeatureStatistics {
             offset: self.normalization.offset.clone(),
             scale: self.normalization.scale.clone(),
             minimum: fold(f32::INFINITY, f32::min),
             maximum: fold(f32::NEG_INFINITY, f32::max),
-            mean: fold(0.0, |sum, value| sum + value).into_iter().map(|sum| sum / count).collect(),
+            mean: self.means(),
         }
+    }
+
+    fn means(&self) -> Vec<f32> {
+        let mut sums = vec![0.0_f64; self.parts.train.width];
+        for row in self.parts.train.features.chunks(self.parts.train.width.max(1)) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        let count = self.parts.train.len().max(1) as f64;
+        sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
     /// The file name of the data.
@@ -217,6 +236,11 @@ impl Project {
     pub fn data_name(&self) -> String {
         let path = self.recipe.data.as_ref().map(|data| data.path.as_path());
         path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The metrics that the recipe asks for.
+    fn metrics(&self) -> Vec<Metric> {
+        self.recipe.train.as_ref().map(|train| train.metrics.clone()).unwrap_or_default()
     }
 
     fn section(&self) -> Result<&TrainSection, ModelError> {
@@ -230,9 +254,11 @@ impl Project {
     }
 
     fn keep(&self, outcome: &Outcome) -> Result<(), ModelError> {
-        train::write_parameters(&self.state("trained.safetensors"), &outcome.trained.parameters)?;
+        let parameters = train::write_parameters(&self.state("trained.safetensors"), &outcome.trained.parameters)?;
         let report = Report {
             fingerprint: self.stable_fingerprint(),
+            parameters,
+            recipe_seed: self.recipe_seed,
             history: outcome.trained.history.clone(),
             evaluation: outcome.evaluation.clone(),
             environment: outcome.environment.clone(),
@@ -244,10 +270,14 @@ impl Project {
         train::replace(&path, &text).map_err(|error| ModelError::io("write", &path, error))
     }
 
-    /// Name, version, description and seed may change without training anew; what shapes the network may not.
+    /// Name, version, metrics and seed may change without training anew; what shapes the network may not.
     fn stable_fingerprint(&self) -> String {
         let mut train = self.recipe.train.clone();
-        train.iter_mut().for_each(|train| train.seed = 0);
+        if let Some(train) = &mut train {
+            train.seed = 0;
+            train.metrics.clear();
+            train.checkpoint_every = 1;
+        }
         let shaping = (&self.recipe.data, &self.recipe.layers, train, self.data_digest);
         let text = serde_json::to_string(&shaping).expect("a recipe is plain data");
         blake3::hash(text.as_bytes()).to_hex().to_string()

@@ -60,6 +60,7 @@ pub use briq_spec;
 pub use crate::draft::Draft;
 pub use crate::error::{PackageError, PackageErrorKind};
 pub use crate::package::{Options, Package, Verified};
+pub use crate::target::replace_file;
 pub use crate::write::{Seal, Written};
 pub use crate::zip::{MAX_SEALS, SHARD_ALIGNMENT, SMALL_ALIGNMENT};
 

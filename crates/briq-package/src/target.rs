@@ -1,7 +1,7 @@
 //! Files and folders that come into being whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -20,6 +20,20 @@ pub(crate) fn replace<T>(target: &Path, fill: impl FnOnce(&mut File) -> Result<T
     file.persist(target).map_err(|error| Fault::io("it cannot be put in place", error.error))?;
     sync(folder).map_err(|source| Fault::io("its folder does not reach the disk", source))?;
     Ok(filled)
+}
+
+/// Writes a small file whole or not at all: beside its target, synced, then renamed over it. It gets the permissions that
+/// any new file has.
+///
+/// # Errors
+/// What the system says; the target is then what it was before.
+pub fn replace_file(target: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = folder_of(target);
+    let mut file = temporary(folder)?;
+    file.write_all(contents)?;
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    sync(folder)
 }
 
 /// Fills a folder beside its target and moves it there once it is on the disk. The target must be absent or empty.

@@ -1,5 +1,7 @@
 //! `briq alias`: a name, such as `production`, for a version.
 
+use serde::Serialize;
+
 use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::locate;
@@ -7,7 +9,7 @@ use crate::locate;
 /// Let a name such as `production` stand for a version
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The version, such as digits@1.0.0
+    /// The version, such as digits@1.0.0; with --remove the package, such as digits
     #[arg(value_name = "REF")]
     reference: String,
     /// The alias
@@ -17,19 +19,29 @@ pub(crate) struct Arguments {
     remove: bool,
 }
 
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    alias: String,
+    version: Option<String>,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let store = context.store()?;
     let (name, selector) = locate::local(&arguments.reference)?;
     let alias = arguments.alias.parse::<briq_spec::Alias>()?;
+    let mut report = Report { name: name.to_string(), alias: alias.to_string(), version: None };
     if arguments.remove {
         if !store.remove_alias(name.clone(), &alias)? {
             return Err(Failure::new(Code::NotFound, format!("{name} has no alias `{alias}`")).into());
         }
-        context.output.note(format!("{name}:{alias} is no more"));
-        return Ok(());
+    } else {
+        let version = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
+        store.set_alias(name, &alias, &version)?;
+        report.version = Some(version.to_string());
     }
-    let record = store.resolve(name.clone(), &selector)?;
-    store.set_alias(name.clone(), &alias, &record.version)?;
-    context.output.note(format!("{name}:{alias} is {name}@{}", record.version));
-    Ok(())
+    context.output.data(&report, |report| match &report.version {
+        Some(version) => format!("{0}:{1} is {0}@{version}", report.name, report.alias),
+        None => format!("{}:{} is no more", report.name, report.alias),
+    })
 }

@@ -33,7 +33,8 @@ fn line(report: &BackendReport) -> String {
         }
     };
     add("driver", report.driver.clone());
-    add("memory", report.memory.map(bytes).unwrap_or_default());
+    let memory = if report.backend == "wgpu" { "buffers" } else { "memory" };
+    add(memory, report.memory.map(bytes).unwrap_or_default());
     add("features", report.features.join(", "));
     add("hint", report.hint.clone().unwrap_or_default());
     text

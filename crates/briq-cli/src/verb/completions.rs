@@ -2,6 +2,8 @@
 
 use clap::CommandFactory as _;
 
+use crate::context::Context;
+
 /// Print completions for a shell
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -9,9 +11,9 @@ pub(crate) struct Arguments {
     shell: clap_complete::Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let mut command = crate::arguments::Arguments::command();
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "briq", &mut text);
-    Ok(std::io::Write::write_all(&mut std::io::stdout().lock(), &text)?)
+    context.output.raw(String::from_utf8(text)?.trim_end())
 }

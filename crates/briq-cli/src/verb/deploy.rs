@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use briq_deploy::{Deployment, Launch, Outcome, Plan, Promoted, Proposal, systemd_unit};
 use briq_model::Backend;
 use briq_package::Package;
-use briq_spec::deployment::DeploymentName;
+use briq_spec::deployment::{DeploymentName, Desired};
 
+use crate::compute;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::locate;
@@ -30,9 +31,9 @@ pub(crate) struct Arguments {
     /// Where to listen for HTTP; port 0 takes a free one [default: 127.0.0.1:8080, or where it listens already]
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
-    /// What computes: auto, flex, ndarray or wgpu
-    #[arg(long, default_value = "auto")]
-    backend: String,
+    /// What computes [default: auto, or what computes there already]
+    #[arg(long, value_parser = compute::parser())]
+    backend: Option<Backend>,
     /// Print the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -42,9 +43,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let backend: Backend = arguments.backend.parse()?;
-    backend.device()?;
-    let package = locate::stored(context, &arguments.reference)?;
+    let only_shows = arguments.dry_run || arguments.systemd;
+    let find = if only_shows { locate::package } else { locate::stored };
+    let package = find(context, &arguments.reference)?;
     let name = name(arguments, &package)?;
     let supervisor = supervise::command(context, &name)?;
     if arguments.systemd {
@@ -53,7 +54,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         return context.output.raw(&systemd_unit(&name, context.home.path(), &words.collect::<Vec<_>>()));
     }
     let deployment = Deployment::at(context.home.path(), name);
-    let proposal = proposal(arguments, &deployment, &package, backend)?;
+    let proposal = proposal(arguments, &deployment, &package)?;
+    note_unproven(context, &package);
     if arguments.dry_run {
         return plan(context, &deployment.plan(&proposal)?);
     }
@@ -68,23 +70,36 @@ fn name(arguments: &Arguments, package: &Package) -> anyhow::Result<DeploymentNa
     }
 }
 
-fn proposal(
-    arguments: &Arguments,
-    deployment: &Deployment,
-    package: &Package,
-    backend: Backend,
-) -> anyhow::Result<Proposal> {
-    let current = deployment.status().ok().and_then(|status| status.desired).map(|desired| desired.http);
-    let default = SocketAddr::from(([127, 0, 0, 1], 8080));
+fn proposal(arguments: &Arguments, deployment: &Deployment, package: &Package) -> anyhow::Result<Proposal> {
+    let current = match deployment.status() {
+        Ok(status) => status.desired,
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let there = current.as_ref().map(|desired| desired.http);
     let manifest = package.manifest();
     Ok(Proposal {
         package: manifest.name.clone(),
         version: manifest.version.clone(),
         digest: package.digest(),
         source: arguments.reference.clone(),
-        http: arguments.http.or(current).unwrap_or(default),
-        backend: backend.resolved().to_string(),
+        http: arguments.http.or(there).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+        backend: backend(arguments.backend, current.as_ref())?.to_string(),
     })
+}
+
+/// What is asked for, else what computes there already, else what `auto` is here; it has to be available.
+fn backend(asked: Option<Backend>, current: Option<&Desired>) -> anyhow::Result<Backend> {
+    let there = current.map(|desired| desired.backend.parse::<Backend>()).transpose()?;
+    let backend = asked.or(there).unwrap_or_default().resolved();
+    backend.device()?;
+    Ok(backend)
+}
+
+fn note_unproven(context: &Context, package: &Package) {
+    if package.manifest().golden.is_none() {
+        context.output.note("warning: the package has no golden examples, so nothing proves its answers on this host");
+    }
 }
 
 /// Prints a plan.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use briq_model::{Backend, Confusion, Evaluation, Examples};
+use briq_model::{Confusion, Evaluation, Examples};
 use serde::Serialize;
 
+use crate::compute::BackendArgument;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::output::table;
@@ -25,9 +26,8 @@ pub(crate) struct Arguments {
     /// Lines to pass over before the header or the rows
     #[arg(long, default_value_t = 0)]
     skip_lines: usize,
-    /// What computes: auto, flex, ndarray or wgpu
-    #[arg(long, default_value = "auto")]
-    backend: String,
+    #[command(flatten)]
+    compute: BackendArgument,
 }
 
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let backend: Backend = arguments.backend.parse()?;
+    let backend = arguments.compute.backend;
     let package = locate::package(context, &arguments.reference)?;
     let labels = briq_model::labels(&package)?.unwrap_or_default();
     let examples = examples(arguments, &labels)?;

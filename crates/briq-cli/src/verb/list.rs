@@ -1,15 +1,18 @@
 //! `briq list`: what the local store holds.
 
+use briq_spec::reference::Selector;
+use briq_store::VersionRecord;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::exit::{Code, Failure};
 use crate::locate;
 use crate::output::{bytes, table};
 
 /// List the packages and versions of the local store
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only this package
+    /// Only these: a package, or versions of it such as digits@^1
     #[arg(value_name = "REF")]
     reference: Option<String>,
 }
@@ -26,14 +29,22 @@ struct Line {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let store = context.store()?;
-    let names = match &arguments.reference {
-        None => store.names()?,
-        Some(reference) => vec![locate::local(reference)?.0],
+    let (names, selector) = match &arguments.reference {
+        None => (store.names()?, Selector::Any),
+        Some(reference) => {
+            let (name, selector) = locate::local(reference)?;
+            (vec![name], selector)
+        }
+    };
+    let wanted = |record: &VersionRecord| match &selector {
+        Selector::Any => true,
+        Selector::Digest(digest) => record.digest == *digest,
+        other => other.selects(&record.version),
     };
     let mut lines = Vec::new();
     for name in names {
         let aliases = store.aliases(name.clone())?;
-        for record in store.versions(name.clone())? {
+        for record in store.versions(name.clone())?.into_iter().filter(wanted) {
             let aliases = aliases.iter().filter(|(_, version)| **version == record.version);
             lines.push(Line {
                 name: name.to_string(),
@@ -44,6 +55,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
                 aliases: aliases.map(|(alias, _)| alias.clone()).collect(),
             });
         }
+    }
+    if let (true, Some(reference)) = (lines.is_empty(), &arguments.reference) {
+        return Err(Failure::new(Code::NotFound, format!("the local store has no `{reference}`")).into());
     }
     context.output.data(&lines, |lines| text(lines))
 }

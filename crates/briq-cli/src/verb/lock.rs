@@ -72,11 +72,6 @@ fn read(path: &PathBuf) -> anyhow::Result<Lock> {
 
 /// The new file takes the old one's place in one step.
 fn write(path: &std::path::Path, lock: &Lock) -> anyhow::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
-    let failed = || format!("cannot write {}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(directory).with_context(failed)?;
-    std::io::Write::write_all(&mut file, lock.print().as_bytes()).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    file.persist(path).with_context(failed)?;
-    Ok(())
+    briq_package::replace_file(path, lock.print().as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -7,6 +7,7 @@ pub(crate) mod deploy;
 pub(crate) mod evaluate;
 pub(crate) mod gc;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod lock;
@@ -40,6 +41,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Train(arguments) => train::run(&arguments, context),
         Verb::Evaluate(arguments) => evaluate::run(&arguments, context),
         Verb::Pack(arguments) => pack::run(&arguments, context),
+        Verb::Import(arguments) => import::run(&arguments, context),
         Verb::Inspect(arguments) => inspect::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),
         Verb::Unpack(arguments) => unpack::run(&arguments, context),
@@ -61,7 +63,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Stop(arguments) => stop::run(&arguments, context),
         Verb::Backends(arguments) => backends::run(&arguments, context),
         Verb::Registry(arguments) => registry::run(arguments, context),
-        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, context),
         Verb::Man(arguments) => man::run(&arguments, context),
         Verb::Supervise(arguments) => supervise::run(&arguments, context),
         Verb::ServeDeployment(arguments) => serve_deployment::run(&arguments, context),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::exit::{Code, Failure};
@@ -14,6 +15,12 @@ pub(crate) struct Arguments {
     directory: PathBuf,
     /// What to begin with: digits (convolutional), mlp (Dense 64 → Dense 10, as in the worked example), iris
     #[arg(long, default_value = "digits", value_parser = ["digits", "mlp", "iris"])]
+    template: String,
+}
+
+#[derive(Serialize)]
+struct Report {
+    directory: PathBuf,
     template: String,
 }
 
@@ -62,11 +69,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         write(&directory.join(path), bytes)?;
     }
     write(&directory.join(".gitignore"), b"/.briq/\n*.briq\n")?;
-    let directory = directory.display();
-    context
-        .output
-        .note(format!("made {directory} from the template `{}`; next: briq train {directory}", arguments.template));
-    Ok(())
+    let report = Report { directory: directory.clone(), template: arguments.template.clone() };
+    context.output.data(&report, |report| {
+        let directory = report.directory.display();
+        format!("made {directory} from the template `{}`; next: briq train {directory}", report.template)
+    })
 }
 
 fn refuse_occupied(directory: &Path) -> anyhow::Result<()> {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use briq_engine::{Engine as _, Tensor};
-use briq_model::Backend;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::compute::BackendArgument;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::{input, locate};
@@ -23,9 +24,8 @@ pub(crate) struct Arguments {
     /// Where the answer goes: - (JSON of the Open Inference Protocol) or a .json file
     #[arg(long, value_name = "OUT", default_value = "-")]
     output: PathBuf,
-    /// What computes: auto, flex, ndarray or wgpu
-    #[arg(long, default_value = "auto")]
-    backend: String,
+    #[command(flatten)]
+    compute: BackendArgument,
     /// Threads that compute on the CPU [default: one for each processor]
     #[arg(long)]
     threads: Option<usize>,
@@ -41,7 +41,7 @@ struct Response {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let backend: Backend = arguments.backend.parse()?;
+    let backend = arguments.compute.backend;
     if let Some(threads) = arguments.threads {
         briq_model::limit_threads(threads);
     }
@@ -62,7 +62,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     if arguments.output == std::path::Path::new("-") {
         return context.output.raw(&text);
     }
-    Ok(std::fs::write(&arguments.output, text + "\n")?)
+    let output = &arguments.output;
+    briq_package::replace_file(output, (text + "\n").as_bytes())
+        .with_context(|| format!("cannot write {}", output.display()))
 }
 
 fn output(tensor: &Tensor) -> anyhow::Result<serde_json::Value> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use briq_store::Store;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
 use crate::exit::{Code, Failure};
@@ -45,7 +46,10 @@ pub(crate) fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()>
             anyhow::Error::new(error).context(Failure::new(Code::Unavailable, message).hint("choose another port"))
         })?;
         context.output.note(format!("a registry is on {}", listener.local_addr()?));
-        let stop = async { drop(tokio::signal::ctrl_c().await) };
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+        let stop = async move {
+            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+        };
         briq_registry_server::serve(listener, store, stop).await.context("the registry failed")
     })?
 }

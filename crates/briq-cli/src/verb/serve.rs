@@ -10,6 +10,7 @@ use briq_serve::{Options, PreparedListener, Server, Source};
 use briq_spec::Blake3Digest;
 use briq_store::{Home, Store};
 
+use crate::compute::BackendArgument;
 use crate::context::Context;
 use crate::locate;
 
@@ -22,16 +23,15 @@ pub(crate) struct Arguments {
     /// Where to listen for HTTP; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     http: SocketAddr,
-    /// What computes: auto, flex, ndarray or wgpu
-    #[arg(long, default_value = "auto")]
-    backend: String,
+    #[command(flatten)]
+    compute: BackendArgument,
     /// Threads that compute, for each model [default: one for each processor]
     #[arg(long)]
     threads: Option<usize>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let backend: Backend = arguments.backend.parse()?;
+    let backend = arguments.compute.backend;
     backend.device()?;
     let mut models = Vec::new();
     for reference in &arguments.references {

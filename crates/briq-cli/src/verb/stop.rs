@@ -2,6 +2,7 @@
 
 use briq_deploy::Deployment;
 use briq_spec::deployment::DeploymentName;
+use serde::Serialize;
 
 use crate::context::Context;
 
@@ -12,9 +13,17 @@ pub(crate) struct Arguments {
     name: DeploymentName,
 }
 
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    stopped: bool,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let stopped = Deployment::at(context.home.path(), arguments.name.clone()).stop(true)?;
-    let state = if stopped { "is stopped" } else { "was not running" };
-    context.output.note(format!("{} {state}", arguments.name));
-    Ok(())
+    let report = Report { name: arguments.name.to_string(), stopped };
+    context.output.data(&report, |report| {
+        let state = if report.stopped { "is stopped" } else { "was not running" };
+        format!("{} {state}", report.name)
+    })
 }

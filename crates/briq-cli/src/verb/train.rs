@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use briq_model::{Backend, Ended, Project};
+use briq_model::{Ended, Project};
 use serde::Serialize;
 
+use crate::compute::BackendArgument;
 use crate::context::Context;
 use crate::progress::TrainingProgress;
 use crate::verb::evaluate::confusion_text;
@@ -15,9 +16,8 @@ pub(crate) struct Arguments {
     /// The project: a directory with a briq.toml
     #[arg(default_value = ".")]
     directory: PathBuf,
-    /// What computes: auto, flex, ndarray or wgpu
-    #[arg(long, default_value = "auto")]
-    backend: String,
+    #[command(flatten)]
+    compute: BackendArgument,
     /// Use another seed than the recipe's
     #[arg(long)]
     seed: Option<u64>,
@@ -31,12 +31,13 @@ struct Report {
     epochs: usize,
     best_epoch: usize,
     ended: Ended,
+    part: String,
     examples: usize,
     metrics: std::collections::BTreeMap<String, f64>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let backend: Backend = arguments.backend.parse()?;
+    let backend = arguments.compute.backend;
     let mut project = Project::open(&arguments.directory)?;
     if let Some(seed) = arguments.seed {
         project.reseed(seed)?;
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         epochs: history.epochs.len(),
         best_epoch: history.best_epoch,
         ended: history.ended,
+        part: outcome.evaluation.part.clone(),
         examples: outcome.evaluation.examples,
         metrics: outcome.evaluation.metrics.clone(),
     };
@@ -65,10 +67,11 @@ fn summary(report: &Report) -> String {
     let metrics: Vec<String> = report.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
     let early = if report.ended == Ended::EarlyStopping { ", stopped early" } else { "" };
     format!(
-        "{} epochs{early}; kept epoch {}\n{} on {} held-out examples",
+        "{} epochs{early}; kept epoch {}\n{} on the {} examples of the {} part",
         report.epochs,
         report.best_epoch,
         metrics.join(", "),
         report.examples,
+        report.part,
     )
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::context::Context;
 use crate::locate;
 
@@ -16,9 +18,15 @@ pub(crate) struct Arguments {
     output: PathBuf,
 }
 
+#[derive(Serialize)]
+struct Report {
+    directory: PathBuf,
+    files: usize,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
     package.unpack(&arguments.output)?;
-    context.output.note(format!("{} entries in {}", package.entries().len() + 1, arguments.output.display()));
-    Ok(())
+    let report = Report { directory: arguments.output.clone(), files: package.entries().len() + 1 };
+    context.output.data(&report, |report| format!("{} files in {}", report.files, report.directory.display()))
 }

@@ -1,12 +1,14 @@
 //! `briq yank`: keeps a version out of new resolutions.
 
+use serde::Serialize;
+
 use crate::context::Context;
 use crate::locate;
 
 /// Keep a version out of new resolutions; locks and digests still find it
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The version, such as digits@=1.0.0
+    /// The version, such as digits@1.0.0
     #[arg(value_name = "REF")]
     reference: String,
     /// Take the yank back
@@ -14,17 +16,21 @@ pub(crate) struct Arguments {
     undo: bool,
 }
 
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    version: String,
+    yanked: bool,
+}
+
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let store = context.store()?;
     let (name, selector) = locate::local(&arguments.reference)?;
-    let versions = store.versions(name.clone())?;
-    let exact = versions.iter().find(|record| record.yanked == arguments.undo && selector.selects(&record.version));
-    let version = match exact {
-        Some(record) => record.version.clone(),
-        None => store.resolve(name.clone(), &selector)?.version,
-    };
+    let version = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
     store.yank(name.clone(), &version, !arguments.undo)?;
-    let state = if arguments.undo { "is offered again" } else { "is yanked" };
-    context.output.note(format!("{name}@{version} {state}"));
-    Ok(())
+    let report = Report { name: name.to_string(), version: version.to_string(), yanked: !arguments.undo };
+    context.output.data(&report, |report| {
+        let state = if report.yanked { "is yanked" } else { "is offered again" };
+        format!("{}@{} {state}", report.name, report.version)
+    })
 }

@@ -7,7 +7,7 @@ use briq_graph::layers::{Network as Layers, Normalize};
 use briq_spec::Blake3Digest;
 use briq_spec::recipe::{self, DataSection, Recipe};
 
-use crate::error::ModelError;
+use crate::error::{ModelError, ModelErrorKind};
 use crate::train::Examples;
 
 /// The three parts of the data.
@@ -22,10 +22,11 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The part that training never sees: test, else validation, else all there is.
+    /// The part that training never sees, with its name: test, else validation, else the training part itself.
     #[must_use]
-    pub fn held_out(&self) -> &Examples {
-        [&self.test, &self.validation].into_iter().find(|part| !part.is_empty()).unwrap_or(&self.train)
+    pub fn held_out(&self) -> (&'static str, &Examples) {
+        let parts = [("test", &self.test), ("validation", &self.validation)];
+        parts.into_iter().find(|(_, part)| !part.is_empty()).unwrap_or(("training", &self.train))
     }
 }
 
@@ -48,7 +49,12 @@ pub(super) fn read(directory: &Path, recipe: &Recipe) -> Result<Prepared, ModelE
     let path = directory.join(&section.path);
     let refuse = |error: briq_data::DataError| {
         let hint = error.hint().map(str::to_owned);
-        let wrapped = ModelError::invalid(format!("the data {} cannot be used", path.display())).because(error);
+        let kind = match () {
+            () if error.is_not_found() => ModelErrorKind::NotFound,
+            () if error.is_io() => ModelErrorKind::Io,
+            () => ModelErrorKind::Invalid,
+        };
+        let wrapped = ModelError::new(kind, format!("the data {} cannot be used", path.display())).because(error);
         match hint {
             Some(hint) => wrapped.advise(hint),
             None => wrapped,

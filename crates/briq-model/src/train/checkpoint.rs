@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use burn::tensor::TensorData;
@@ -118,28 +117,31 @@ impl Checkpoint {
         let text = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or_else(|| unreadable(path))?;
         let mut progress: Progress = serde_json::from_str(text).map_err(|error| unreadable(path).because(error))?;
         let tensors = SafeTensors::deserialize(&contents).map_err(|error| unreadable(path).because(error))?;
-        let section = |prefix: &str| section(&tensors, prefix);
+        let section = |prefix: &str| section(&tensors, prefix).ok_or_else(|| unreadable(path));
         let optimizer = State {
-            tensors: section("optimizer/")
+            tensors: section("optimizer/")?
                 .into_iter()
                 .map(|(name, shape, v)| (name, TensorData::new(v, shape)))
                 .collect(),
             scalars: std::mem::take(&mut progress.optimizer_scalars),
             parameters: std::mem::take(&mut progress.optimizer_parameters),
         };
-        Ok(Some(Self { progress, parameters: section("parameter/"), best: section("best/"), optimizer }))
+        Ok(Some(Self { progress, parameters: section("parameter/")?, best: section("best/")?, optimizer }))
     }
 }
 
-fn section(tensors: &SafeTensors<'_>, prefix: &str) -> HostParameters {
+/// The tensors whose names begin with `prefix`; none when one of them is not of `f32`.
+fn section(tensors: &SafeTensors<'_>, prefix: &str) -> Option<HostParameters> {
     let mut found: HostParameters = Vec::new();
     for (name, view) in tensors.iter() {
-        if let Some(name) = name.strip_prefix(prefix) {
-            let values = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            found.push((name.to_owned(), view.shape().to_vec(), values));
+        let Some(name) = name.strip_prefix(prefix) else { continue };
+        if view.dtype() != Dtype::F32 {
+            return None;
         }
+        let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        found.push((name.to_owned(), view.shape().to_vec(), values));
     }
-    found
+    Some(found)
 }
 
 fn unreadable(path: &Path) -> ModelError {
@@ -147,30 +149,31 @@ fn unreadable(path: &Path) -> ModelError {
         .advise("delete it to start the training anew")
 }
 
-/// Writes beside `path`, syncs, then renames over it.
+/// Replaces a file durably, making its directory first where it is missing.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(contents)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(directory)?.sync_all()
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    briq_package::replace_file(path, contents)
 }
 
-/// Keeps trained parameters in a safetensors file, replacing it durably.
-pub(crate) fn write_parameters(path: &Path, parameters: &HostParameters) -> Result<(), ModelError> {
+/// Keeps trained parameters in a safetensors file, replacing it durably; gives the digest of the file.
+pub(crate) fn write_parameters(path: &Path, parameters: &HostParameters) -> Result<String, ModelError> {
     let view = |(name, shape, values): &(String, Vec<usize>, Vec<f32>)| {
         (name.clone(), Floats(Cow::Owned(shape.clone()), bytes(values)))
     };
     let contents = safetensors::serialize(parameters.iter().map(view), None);
     let contents = contents.map_err(|error| ModelError::invalid("cannot write the parameters").because(error))?;
-    replace(path, &contents).map_err(|error| ModelError::io("write", path, error))
+    replace(path, &contents).map_err(|error| ModelError::io("write", path, error))?;
+    Ok(digest(&contents))
 }
 
-/// Reads what [`write_parameters`] wrote.
-pub(crate) fn read_parameters(path: &Path) -> Result<HostParameters, ModelError> {
+/// Reads what [`write_parameters`] wrote, with its digest.
+pub(crate) fn read_parameters(path: &Path) -> Result<(HostParameters, String), ModelError> {
     let contents = std::fs::read(path).map_err(|error| ModelError::io("read", path, error))?;
     let tensors = SafeTensors::deserialize(&contents).map_err(|error| unreadable(path).because(error))?;
-    Ok(section(&tensors, ""))
+    let parameters = section(&tensors, "").ok_or_else(|| unreadable(path))?;
+    Ok((parameters, digest(&contents)))
+}
+
+fn digest(contents: &[u8]) -> String {
+    blake3::hash(contents).to_hex().to_string()
 }

@@ -107,9 +107,10 @@ where
             source.insert_tensor(name, data);
         }
         for name in state.parameters {
-            if let Some(state) = O::State::<1>::state_unflatten(&name, &mut source, device) {
-                self.states.insert(name, state);
-            }
+            let state = O::State::<1>::state_unflatten(&name, &mut source, device);
+            let missing = || <serde_json::Error as serde::de::Error>::custom(format!("there is no state of `{name}`"));
+            let state = state.ok_or_else(missing)?;
+            self.states.insert(name, state);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The training loop: forward, backward, step, validate, keep the best.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use briq_graph::Graph;
@@ -49,6 +49,11 @@ pub trait Observer {
         let _ = (epochs, epochs_done, batches);
     }
 
+    /// A checkpoint of another recipe, seed, backend or of other data was found, and moved out of the way to `path`.
+    fn set_aside(&mut self, path: &Path) {
+        let _ = path;
+    }
+
     /// A batch was learnt from; `loss` and `accuracy` are means over the epoch so far.
     fn batch(&mut self, epoch: usize, batch: usize, loss: f64, accuracy: Option<f64>) {
         let _ = (epoch, batch, loss, accuracy);
@@ -87,7 +92,7 @@ pub fn train(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Trained, Mo
         return Err(ModelError::invalid("there is nothing to learn from: the training part is empty"));
     }
     let mut trainer = Trainer::new(task)?;
-    trainer.resume()?;
+    trainer.resume(observer)?;
     observer.begin(task.section.epochs, trainer.epoch, trainer.batches());
     while trainer.history.ended == Ended::Running {
         let record = trainer.epoch(observer)?;
@@ -158,23 +163,37 @@ impl<'a> Trainer<'a> {
         self.task.train.len().div_ceil(self.task.section.batch_size)
     }
 
-    fn resume(&mut self) -> Result<(), ModelError> {
+    fn resume(&mut self, observer: &mut dyn Observer) -> Result<(), ModelError> {
         let Some(path) = &self.task.checkpoint else { return Ok(()) };
         let Some(saved) = Checkpoint::load(path)? else { return Ok(()) };
         if saved.progress.fingerprint != self.task.fingerprint {
+            let aside = path.with_extension("old.safetensors");
+            std::fs::rename(path, &aside).map_err(|error| ModelError::io("set aside", path, error))?;
+            observer.set_aside(&aside);
             return Ok(());
         }
-        for (name, shape, values) in saved.parameters {
-            let position = self.graph.initializers.iter().position(|initializer| initializer.name == name);
-            let position = position.ok_or_else(|| ModelError::no_such_value(&name))?;
-            self.parameters[position] = Value::Device(upload(values, &shape, self.task.device.as_dispatch()));
-        }
+        self.take_parameters(saved.parameters)?;
         let restored = self.optimizer.restore(saved.optimizer, &self.task.device);
         restored.map_err(|error| ModelError::invalid("the checkpoint's optimiser state is damaged").because(error))?;
         self.best = saved.best;
         self.best_value = saved.progress.best_value;
         self.epoch = saved.progress.epoch;
         self.history = saved.progress.history;
+        Ok(())
+    }
+
+    /// Puts a checkpoint's parameters in place: all of them, and of the shapes that the layers want.
+    fn take_parameters(&mut self, mut saved: HostParameters) -> Result<(), ModelError> {
+        for &(position, _) in &self.positions {
+            let initializer = &self.graph.initializers[position];
+            let found = saved.iter().position(|(name, ..)| *name == initializer.name);
+            let (name, shape, values) =
+                saved.swap_remove(found.ok_or_else(|| ModelError::no_such_value(&initializer.name))?);
+            if shape != initializer.shape {
+                return Err(misfit(&name, &shape, &initializer.shape));
+            }
+            self.parameters[position] = Value::Device(upload(values, &shape, self.task.device.as_dispatch()));
+        }
         Ok(())
     }
 

@@ -46,7 +46,7 @@ fn a_package_answers_as_the_trained_network_did() {
     let package = Package::open(&packed(directory.path())).unwrap();
     let project = project(directory.path(), RECIPE);
     let trained = project.outcome().unwrap().trained;
-    let part = project.parts.held_out();
+    let (_, part) = project.parts.held_out();
     let before = project.engine(&trained, Backend::Flex).unwrap().answer(&part.features, part.len()).unwrap();
     let after = engine(&package, Backend::Flex).unwrap().answer(&part.features, part.len()).unwrap();
     assert_eq!(before, after);

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::position::{Broken, Step};
 use super::{
-    Adam, DataSection, Extent2d, GoldenSection, Layer, Loss, Metric, Normalize, NormalizePer, Optimizer, Padding,
-    Recipe, Schedule, Sgd, SplitSection, Task, TrainSection,
+    Adam, DataSection, Extent2d, GoldenSection, Layer, Loss, Metric, Monitor, Normalize, NormalizePer, Optimizer,
+    Padding, Recipe, Schedule, Sgd, SplitSection, Task, TrainSection,
 };
 
 type Checked = Result<(), Broken>;
@@ -39,6 +39,14 @@ impl Recipe {
         if data.task == Task::Regression && train.metrics.iter().any(|metric| for_classes(&metric)) {
             return Err(Broken::at("train.metrics", "one is for classification, and `data.task` is regression"));
         }
+        if data.task == Task::Classification && train.metrics.iter().any(|metric| is_for_numbers(*metric)) {
+            return Err(Broken::at("train.metrics", "one is for regression, and `data.task` is classification"));
+        }
+        let monitor = train.early_stopping.as_ref().map(|stopping| stopping.monitor);
+        if data.task == Task::Regression && monitor == Some(Monitor::ValidationAccuracy) {
+            let reason = "accuracy is for classification, and `data.task` is regression";
+            return Err(Broken::at("train.early-stopping.monitor", reason));
+        }
         if train.early_stopping.is_some() && data.split.validation == 0.0 {
             return Err(Broken::at(
                 "train.early-stopping",
@@ -47,6 +55,10 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+fn is_for_numbers(metric: Metric) -> bool {
+    matches!(metric, Metric::Rmse | Metric::R2)
 }
 
 impl Broken {
