@@ -153,6 +153,7 @@ fn model(error: &(dyn Error + 'static)) -> Option<Code> {
     match error.kind() {
         ModelErrorKind::NotFound => Some(Code::NotFound),
         ModelErrorKind::Backend => Some(Code::Unavailable),
+        ModelErrorKind::Busy => Some(Code::Conflict),
         ModelErrorKind::Io => None,
         _ => Some(Code::Input),
     }

@@ -27,6 +27,8 @@ pub enum ModelErrorKind {
     Backend,
     /// A file could not be read or written.
     Io,
+    /// Another process is at work on the same project.
+    Busy,
     /// There is nothing there: no recipe, no trained parameters, no such value.
     NotFound,
 }

@@ -15,7 +15,7 @@ pub use environment::Environment;
 
 use crate::backend::Backend;
 use crate::engine::BurnEngine;
-use crate::error::ModelError;
+use crate::error::{ModelError, ModelErrorKind};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::train::{self, History, HostParameters, Observer, Task, Trained};
 
@@ -123,6 +123,7 @@ impl Project {
     /// # Errors
     /// When the recipe has no `[train]`, or training fails; see [`train::train`].
     pub fn train(&self, backend: Backend, observer: &mut dyn Observer) -> Result<Outcome, ModelError> {
+        let _lock = self.lock()?;
         let task = Task {
             layers: &self.layers,
             section: self.section()?,
@@ -141,6 +142,22 @@ impl Project {
         self.keep(&outcome)?;
         let evaluation = outcome.evaluation.keep(&self.metrics());
         Ok(Outcome { evaluation, ..outcome })
+    }
+
+    /// Keeps other processes from training the same project; given back when the file is closed, also by a kill.
+    fn lock(&self) -> Result<std::fs::File, ModelError> {
+        let path = self.state("lock");
+        let failed = |error| ModelError::io("lock", &path, error);
+        std::fs::create_dir_all(self.directory.join(STATE)).map_err(failed)?;
+        let file = std::fs::File::create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let message = format!("the project {} is being trained by another process", self.directory.display());
+                Err(ModelError::new(ModelErrorKind::Busy, message).advise("wait for it, or end it"))
+            }
+        }
     }
 
     /// What the last complete training of this very recipe and data gave.
@@ -196,6 +213,7 @@ impl Project {
     /// When the checkpoint cannot be removed.
     pub fn restart(&self) -> Result<(), ModelError> {
         let path = self.state("checkpoint.safetensors");
+        let _lock = self.lock()?;
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ModelError::io("remove", &path, error)),
             _ => Ok(()),

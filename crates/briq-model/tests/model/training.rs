@@ -112,3 +112,33 @@ fn batch_normalisation_learns_and_keeps_running_statistics() {
         assert!(values.iter().any(|value| *value != 0.0 && *value != 1.0), "{} never moved", parameter.name);
     }
 }
+
+/// Trains the same project again while it is being trained.
+struct Intruder<'a>(&'a Project, Option<briq_model::ModelErrorKind>);
+
+impl Observer for Intruder<'_> {
+    fn epoch(&mut self, _: &EpochRecord, _: bool) {
+        self.1 = self.0.train(Backend::Flex, &mut Silent).err().map(|error| error.kind());
+    }
+}
+
+#[test]
+fn two_trainings_of_one_project_do_not_meet() {
+    let directory = tempfile::tempdir().unwrap();
+    let project = project(directory.path(), RECIPE);
+    let mut intruder = Intruder(&project, None);
+    project.train(Backend::Flex, &mut intruder).unwrap();
+    assert_eq!(intruder.1, Some(briq_model::ModelErrorKind::Busy));
+}
+
+#[test]
+fn figures_that_belong_to_other_parameters_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let project = project(directory.path(), RECIPE);
+    project.train(Backend::Flex, &mut Silent).unwrap();
+    let path = directory.path().join(".briq/trained.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(project.outcome().unwrap_err().is_not_found());
+}
