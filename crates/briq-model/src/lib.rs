@@ -51,6 +51,7 @@ mod network;
 mod operator;
 mod picture;
 mod project;
+mod runner;
 mod train;
 mod value;
 
@@ -62,4 +63,5 @@ pub use evaluate::{Confusion, Evaluation, evaluate, largest};
 pub use loader::{engine, labels, load, structure};
 pub use operator::operator_names;
 pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
+pub use runner::Runner;
 pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};
