@@ -34,7 +34,7 @@ fn after(past: Option<HostTensor>, now: HostTensor) -> Result<HostTensor, Fault>
 /// Each head of keys or values serves several heads of queries.
 fn repeated(x: &HostTensor, heads: usize) -> Result<HostTensor, Fault> {
     let [batch, own, sequence, size] = x.shape[..] else { return Err(Fault::because("there are no heads")) };
-    if own == 0 || heads % own != 0 {
+    if own == 0 || !heads.is_multiple_of(own) {
         return Err(Fault::because(format!("{own} heads do not serve {heads}")));
     }
     let block = sequence * size;

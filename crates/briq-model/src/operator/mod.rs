@@ -13,6 +13,7 @@ mod control;
 mod convolution;
 mod generation;
 mod indexing;
+mod learning;
 mod linear;
 mod normalization;
 mod pooling;
@@ -26,6 +27,7 @@ mod scattering;
 mod searching;
 mod sequence;
 mod shape;
+mod signal;
 mod slicing;
 mod softmax;
 mod space;
@@ -104,6 +106,7 @@ const STANDARD: &[Family] = &[
     searching::OPERATORS,
     sequence::OPERATORS,
     shape::OPERATORS,
+    signal::OPERATORS,
     slicing::OPERATORS,
     softmax::OPERATORS,
     text::OPERATORS,
@@ -115,6 +118,7 @@ const STANDARD: &[Family] = &[
 fn families(domain: &str) -> &'static [Family] {
     match domain {
         "" | "ai.onnx" => STANDARD,
+        "ai.onnx.ml" => &[learning::OPERATORS],
         _ => &[],
     }
 }

@@ -29,21 +29,21 @@ struct Cell {
 
 impl Cell {
     /// What a gate's unit receives from the input.
-    fn from_input(&self, row: usize, x: &[f64]) -> f64 {
+    fn of_input(&self, row: usize, x: &[f64]) -> f64 {
         let weights = &self.w[row * self.input..(row + 1) * self.input];
         let bias = self.b.get(row).copied().unwrap_or(0.0);
         bias + weights.iter().zip(x).map(|(w, x)| w * x).sum::<f64>()
     }
 
     /// What a gate's unit receives from the state.
-    fn from_state(&self, row: usize, h: &[f64], gates: usize) -> f64 {
+    fn of_state(&self, row: usize, h: &[f64], gates: usize) -> f64 {
         let weights = &self.r[row * self.size..(row + 1) * self.size];
         let bias = self.b.get(gates * self.size + row).copied().unwrap_or(0.0);
         bias + weights.iter().zip(h).map(|(w, h)| w * h).sum::<f64>()
     }
 
     fn gate(&self, row: usize, x: &[f64], h: &[f64], gates: usize) -> f64 {
-        self.clipped(self.from_input(row, x) + self.from_state(row, h, gates))
+        self.clipped(self.of_input(row, x) + self.of_state(row, h, gates))
     }
 
     fn clipped(&self, number: f64) -> f64 {
@@ -73,8 +73,8 @@ fn gated(cell: &Cell, x: &[f64], h: &[f64], c: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let next = (0..size).map(|unit| {
         let row = 2 * size + unit;
         let state =
-            if cell.reset_after { reset[unit] * cell.from_state(row, h, 3) } else { cell.from_state(row, &held, 3) };
-        let hidden = g(cell.clipped(cell.from_input(row, x) + state));
+            if cell.reset_after { reset[unit] * cell.of_state(row, h, 3) } else { cell.of_state(row, &held, 3) };
+        let hidden = g(cell.clipped(cell.of_input(row, x) + state));
         (1.0 - update[unit]) * hidden + update[unit] * h[unit]
     });
     (next.collect(), c.to_vec())
