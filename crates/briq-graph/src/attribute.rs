@@ -1,11 +1,8 @@
 //! Constants attached to nodes.
 
-use crate::{ElementType, Initializer};
+use crate::{ElementType, Graph, Initializer};
 
 /// A constant of a node.
-///
-/// Attributes that hold graphs (the bodies of `If`, `Loop`, `Scan`) are refused when a model is decoded: a plan is a
-/// straight line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attribute {
     /// One number.
@@ -22,6 +19,8 @@ pub enum Attribute {
     Ints(Vec<i64>),
     /// Texts.
     Strings(Vec<String>),
+    /// A body: what `If`, `Loop` and `Scan` carry out.
+    Graph(Box<Graph>),
 }
 
 impl Attribute {
@@ -48,6 +47,11 @@ impl Attribute {
     /// The numbers, if it holds some.
     pub fn as_floats(&self) -> Option<&[f32]> {
         if let Self::Floats(numbers) = self { Some(numbers) } else { None }
+    }
+
+    /// The body, if it is one.
+    pub fn as_graph(&self) -> Option<&Graph> {
+        if let Self::Graph(body) = self { Some(body) } else { None }
     }
 
     /// The tensor, if it is one.

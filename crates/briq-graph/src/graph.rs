@@ -26,6 +26,8 @@ pub struct Graph {
     pub values: Vec<Value>,
     /// Versions of further operator sets, by domain.
     pub domains: BTreeMap<String, u32>,
+    /// Values that the body of a node reads from the graph around it; empty in a whole model.
+    pub captures: Vec<String>,
     /// Free key-value pairs. `briq.logits` names the value before a final softmax.
     pub metadata: BTreeMap<String, String>,
 }
@@ -42,6 +44,22 @@ pub struct Value {
     pub element: ElementType,
     /// One entry for each axis.
     pub shape: Vec<Dim>,
+    /// Whether it is one tensor.
+    pub form: Form,
+}
+
+/// How many tensors a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// One.
+    #[default]
+    Tensor,
+    /// A list of them.
+    Sequence,
+    /// One or none.
+    Optional,
+    /// A list of them, or none.
+    OptionalSequence,
 }
 
 /// The length of one axis.
@@ -123,7 +141,7 @@ impl Graph {
 impl Value {
     /// A value of known type and shape.
     pub fn new(name: impl Into<String>, element: ElementType, shape: Vec<Dim>) -> Self {
-        Self { name: name.into(), element, shape }
+        Self { name: name.into(), element, shape, form: Form::Tensor }
     }
 }
 
@@ -145,6 +163,13 @@ impl Node {
     pub fn with(mut self, name: &str, attribute: impl Into<Attribute>) -> Self {
         self.attributes.insert(name.to_owned(), attribute.into());
         self
+    }
+
+    /// The names of all values that it reads: its inputs, an empty one where it is absent, then what its bodies capture.
+    pub fn reads(&self) -> impl Iterator<Item = &str> {
+        let bodies = self.attributes.values().filter_map(Attribute::as_graph);
+        let captured = bodies.flat_map(|body| &body.captures);
+        self.inputs.iter().chain(captured).map(String::as_str)
     }
 
     /// The name of an input, or `None` where it is absent.
@@ -182,9 +207,12 @@ impl Initializer {
         self.shape.iter().copied().fold(1, usize::saturating_mul)
     }
 
-    /// Number of bytes its elements take. What no memory could hold is `usize::MAX`.
+    /// Number of bytes its elements take: those it has, where it is text. What no memory could hold is `usize::MAX`.
     pub fn byte_length(&self) -> usize {
-        self.count().saturating_mul(self.element.size())
+        match (self.element, &self.data) {
+            (ElementType::Text, Data::Inline(bytes)) => bytes.len(),
+            _ => self.element.byte_length(self.count()).unwrap_or(usize::MAX),
+        }
     }
 
     /// The bytes, where the graph itself holds them.

@@ -53,4 +53,4 @@ pub mod weights;
 pub use attribute::Attribute;
 pub use element::ElementType;
 pub use error::{GraphError, GraphErrorKind};
-pub use graph::{Data, Dim, Graph, Initializer, LOGITS_KEY, Node, Value, brackets};
+pub use graph::{Data, Dim, Form, Graph, Initializer, LOGITS_KEY, Node, Value, brackets};

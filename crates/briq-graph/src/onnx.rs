@@ -2,7 +2,7 @@
 //!
 //! The messages are derived by hand on `prost`, so that neither `protoc` nor a generated file is needed. What is read
 //! is what Briq can carry without loss; a model with local functions, training information, sparse tensors,
-//! sub-graphs, strings or sequences is refused, and the error names where they are.
+//! complex numbers or maps is refused, and the error names where they are.
 //!
 //! ```
 //! use briq_graph::{onnx, Dim, ElementType, Graph, Node, Value};
@@ -22,11 +22,13 @@
 //! ```
 
 mod counting;
+mod datum;
 mod decoding;
 mod encoding;
 mod proto;
 mod tensors;
 
+pub use datum::Datum;
 pub use decoding::decode;
 pub use encoding::encode;
 
@@ -44,6 +46,9 @@ pub const MAX_MODEL_BYTES: usize = i32::MAX as usize;
 
 /// The most records (nodes, names, attributes, tensors, values, axes) that a model may hold, together.
 pub const MAX_RECORDS: usize = 2_000_000;
+
+/// How deep bodies of nodes may lie within one another.
+pub const MAX_DEPTH: usize = 8;
 
 /// The most axes that a tensor may have.
 pub const MAX_RANK: usize = 32;

@@ -16,7 +16,7 @@ pub type Slot = usize;
 pub struct Plan {
     /// The name of the value in each slot.
     pub names: Vec<String>,
-    /// The slots of the graph's inputs, in the graph's order.
+    /// The slots of the graph's inputs, in the graph's order, then of what it captures.
     pub inputs: Vec<Slot>,
     /// The slots of the wanted outputs, in the order asked for.
     pub outputs: Vec<Slot>,
@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct Step {
     /// Position in [`Graph::nodes`].
     pub node: usize,
-    /// What it reads; `None` where an optional input is absent.
+    /// What it reads, in the order of [`Node::reads`]; `None` where an optional input is absent.
     pub inputs: Vec<Option<Slot>>,
     /// What it fills; `None` where nobody wants the value.
     pub outputs: Vec<Option<Slot>>,
@@ -96,7 +96,7 @@ pub(crate) fn order(graph: &Graph) -> Result<Vec<usize>, GraphError> {
     let mut waiting = vec![0_usize; graph.nodes.len()];
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
     for (position, node) in graph.nodes.iter().enumerate() {
-        for name in present(&node.inputs) {
+        for name in node.reads().filter(|name| !name.is_empty()) {
             if let Source::Node(from) = source_of(&sources, name, node)? {
                 readers[from].push(position);
                 waiting[position] += 1;
@@ -121,7 +121,7 @@ pub(crate) fn order(graph: &Graph) -> Result<Vec<usize>, GraphError> {
 }
 
 fn sources(graph: &Graph) -> Result<HashMap<&str, Source>, GraphError> {
-    let inputs = graph.inputs.iter().map(|value| (value.name.as_str(), Source::Input));
+    let inputs = inputs(graph).map(|name| (name, Source::Input));
     let initializers = graph.initializers.iter();
     let initializers = initializers.map(|tensor| (tensor.name.as_str(), Source::Initializer));
     let nodes = graph.nodes.iter().enumerate();
@@ -133,6 +133,11 @@ fn sources(graph: &Graph) -> Result<HashMap<&str, Source>, GraphError> {
         }
     }
     Ok(sources)
+}
+
+/// What is there before any node runs: the graph's inputs, then what it captures.
+fn inputs(graph: &Graph) -> impl Iterator<Item = &str> {
+    graph.inputs.iter().map(|value| &value.name).chain(&graph.captures).map(String::as_str)
 }
 
 fn source_of(sources: &HashMap<&str, Source>, name: &str, reader: &Node) -> Result<Source, GraphError> {
@@ -182,7 +187,7 @@ impl<'g> Builder<'g> {
             if !needed[position] {
                 continue;
             }
-            for name in present(&self.graph.nodes[position].inputs) {
+            for name in self.graph.nodes[position].reads() {
                 if let Some(Source::Node(from)) = sources.get(name) {
                     needed[*from] = true;
                 }
@@ -193,9 +198,9 @@ impl<'g> Builder<'g> {
 
     fn fill(mut self, order: &[usize], needed: &[bool], wanted: &[&str]) -> Result<Plan, GraphError> {
         let graph = self.graph;
-        let inputs = graph.inputs.iter().map(|value| self.slot(&value.name)).collect();
+        let inputs = inputs(graph).map(|name| self.slot(name)).collect();
         let kept: Vec<usize> = order.iter().copied().filter(|&node| needed[node]).collect();
-        let used: BTreeSet<&str> = kept.iter().flat_map(|&node| present(&graph.nodes[node].inputs)).collect();
+        let used: BTreeSet<&str> = kept.iter().flat_map(|&node| graph.nodes[node].reads()).collect();
         let mut initializers = Vec::new();
         for (position, tensor) in graph.initializers.iter().enumerate() {
             if used.contains(tensor.name.as_str()) || wanted.contains(&tensor.name.as_str()) {
@@ -211,11 +216,10 @@ impl<'g> Builder<'g> {
 
     fn step(&mut self, position: usize) -> Step {
         let node = &self.graph.nodes[position];
-        let mut number = |names: &'g [String]| {
-            let named = names.iter().map(|name| (!name.is_empty()).then_some(name.as_str()));
-            named.map(|name| name.map(|name| self.slot(name))).collect()
-        };
-        Step { node: position, inputs: number(&node.inputs), outputs: number(&node.outputs), releases: Vec::new() }
+        let mut number = |name: &'g str| (!name.is_empty()).then(|| self.slot(name));
+        let inputs = node.reads().map(&mut number).collect();
+        let outputs = node.outputs.iter().map(|name| number(name)).collect();
+        Step { node: position, inputs, outputs, releases: Vec::new() }
     }
 }
 

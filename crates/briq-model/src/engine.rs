@@ -1,24 +1,18 @@
 //! The network as a server sees it: [`briq_engine::Engine`] on a Burn backend.
 
-use std::sync::Arc;
-
 use briq_engine::{DataType, Engine, EngineError, Tensor, TensorSpec};
-use briq_graph::{Data, Dim, ElementType, Graph, Initializer, Value as GraphValue};
-use burn::backend::DispatchDevice;
+use briq_graph::{Dim, ElementType, Form, Graph, Initializer, Value as GraphValue};
 
 use crate::backend::Backend;
 use crate::error::ModelError;
-use crate::network::{Network, Parameters, upload_all};
-use crate::operator::Run;
+use crate::runner::{Runner, on_host};
 use crate::value::{HostTensor, Value, download, upload};
 
 /// A graph with its parameters on a device, ready to answer.
 ///
 /// Cloning is not needed to share it: answering takes `&self`, from any number of threads.
 pub struct BurnEngine {
-    network: Network,
-    parameters: Parameters,
-    device: DispatchDevice,
+    runner: Runner,
     backend: String,
     inputs: Vec<TensorSpec>,
     outputs: Vec<TensorSpec>,
@@ -28,18 +22,16 @@ impl BurnEngine {
     /// Puts a graph on a backend; `external` finds the bytes of initializers that are kept outside the graph.
     ///
     /// # Errors
-    /// When the backend is not available, an operator is not known, or a parameter's bytes are missing.
+    /// When the backend is not available, an operator is not known, a parameter's bytes are missing, or an input or
+    /// output is of a type that no server hands over.
     pub fn new<'a>(
         graph: &'a Graph,
         backend: Backend,
         external: impl FnMut(&'a Initializer) -> Result<&'a [u8], ModelError>,
     ) -> Result<Self, ModelError> {
-        let device = backend.device()?.as_dispatch().clone();
-        let parameters = upload_all(graph, &device, external)?;
-        let names: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
-        let network = Network::new(Arc::new(without_values(graph)), &names)?;
         let (inputs, outputs) = (specs(&graph.inputs)?, specs(&graph.outputs)?);
-        Ok(Self { network, parameters, device, backend: backend.resolved().to_string(), inputs, outputs })
+        let runner = Runner::new(graph, backend, external)?;
+        Ok(Self { runner, backend: backend.resolved().to_string(), inputs, outputs })
     }
 
     /// Answers `rows` examples of a network with one input: row-major features in, row-major outputs out.
@@ -54,31 +46,35 @@ impl BurnEngine {
             let message = format!("{} numbers do not fill an input of shape {shape:?}", features.len());
             return Err(ModelError::invalid(message));
         }
-        let fed = Value::Device(upload(features.to_vec(), &shape, &self.device));
-        let mut outputs = self.network.run(&self.parameters, vec![fed], &mut Run::default())?;
+        let fed = Value::Device(upload(features.to_vec(), &shape, self.runner.device()));
+        let mut outputs = self.runner.run_values(vec![fed])?;
         match outputs.drain(..).next() {
             Some(Value::Device(tensor)) => download(tensor).map_err(ModelError::device),
-            _ => Err(ModelError::invalid("the network's first output is not a floating-point tensor")),
+            Some(Value::Host(tensor)) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
+            _ => Err(ModelError::invalid("the network's first output is not a tensor")),
         }
     }
 
     fn feed(&self, tensor: &Tensor) -> Result<Value, EngineError> {
-        match tensor.datatype {
-            DataType::Fp32 => Ok(Value::Device(upload(tensor.as_f32()?, &tensor.shape, &self.device))),
-            DataType::Int64 => Ok(Value::Host(HostTensor { shape: tensor.shape.clone(), values: tensor.as_i64()? })),
-            other => Err(EngineError::invalid_input(format!("input `{}` cannot be {other}", tensor.name))),
+        if tensor.datatype == DataType::Fp32 && !tensor.shape.is_empty() && !tensor.shape.contains(&0) {
+            return Ok(Value::Device(upload(tensor.as_f32()?, &tensor.shape, self.runner.device())));
         }
+        let host = HostTensor::from_bytes(element(tensor.datatype), &tensor.shape, &tensor.data);
+        let refused = || EngineError::invalid_input(format!("the bytes of input `{}` do not fit", tensor.name));
+        Ok(Value::Host(host.ok_or_else(refused)?))
     }
 
-    fn take(&self, spec: &TensorSpec, value: Value) -> Result<Tensor, EngineError> {
+    fn take(spec: &TensorSpec, value: Value) -> Result<Tensor, EngineError> {
         let shape = value.shape();
-        match value {
-            Value::Device(tensor) => {
-                let values = download(tensor).map_err(EngineError::inference)?;
-                Ok(Tensor::from_f32(&spec.name, &shape, &values))
-            }
-            Value::Host(tensor) => Ok(Tensor::from_i64(&spec.name, &shape, &tensor.values)),
+        if let Value::Device(tensor) = value {
+            let values = download(tensor).map_err(EngineError::inference)?;
+            return Ok(Tensor::from_f32(&spec.name, &shape, &values));
         }
+        let host = on_host(value).map_err(|error| EngineError::inference("no tensor").with_source(error))?;
+        let datatype = datatype(host.element);
+        let datatype =
+            datatype.ok_or_else(|| EngineError::inference(format!("output `{}` is {}", spec.name, host.element)))?;
+        Tensor::new(&spec.name, datatype, &shape, host.to_bytes())
     }
 }
 
@@ -97,19 +93,10 @@ impl Engine for BurnEngine {
 
     fn infer(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, EngineError> {
         let fed = inputs.iter().map(|tensor| self.feed(tensor)).collect::<Result<_, _>>()?;
-        let outputs = self.network.run(&self.parameters, fed, &mut Run::default());
+        let outputs = self.runner.run_values(fed);
         let outputs = outputs.map_err(|error| EngineError::inference("the network failed").with_source(error))?;
-        self.outputs.iter().zip(outputs).map(|(spec, value)| self.take(spec, value)).collect()
+        self.outputs.iter().zip(outputs).map(|(spec, value)| Self::take(spec, value)).collect()
     }
-}
-
-/// The graph without the bytes of its parameters: they live on the device and in the package.
-fn without_values(graph: &Graph) -> Graph {
-    let mut lean = graph.clone();
-    for initializer in &mut lean.initializers {
-        initializer.data = Data::Unset;
-    }
-    lean
 }
 
 fn specs(values: &[GraphValue]) -> Result<Vec<TensorSpec>, ModelError> {
@@ -117,11 +104,39 @@ fn specs(values: &[GraphValue]) -> Result<Vec<TensorSpec>, ModelError> {
 }
 
 fn spec(value: &GraphValue) -> Result<TensorSpec, ModelError> {
-    let datatype = match value.element {
-        ElementType::F32 => DataType::Fp32,
-        ElementType::I64 => DataType::Int64,
-        other => return Err(ModelError::unsupported(format!("value `{}`", value.name), format!("type {other}"))),
+    let plain = if value.form == Form::Tensor { datatype(value.element) } else { None };
+    let refused = || {
+        let reason = format!("no server hands over a {:?} of {}", value.form, value.element);
+        ModelError::unsupported(format!("value `{}`", value.name), reason)
     };
     let length = |dim: &Dim| dim.fixed().and_then(|length| i64::try_from(length).ok()).unwrap_or(-1);
-    Ok(TensorSpec { name: value.name.clone(), datatype, shape: value.shape.iter().map(length).collect() })
+    let shape = value.shape.iter().map(length).collect();
+    Ok(TensorSpec { name: value.name.clone(), datatype: plain.ok_or_else(refused)?, shape })
+}
+
+/// What a server and a graph call the same type.
+const TYPES: [(ElementType, DataType); 14] = [
+    (ElementType::Bool, DataType::Bool),
+    (ElementType::U8, DataType::Uint8),
+    (ElementType::U16, DataType::Uint16),
+    (ElementType::U32, DataType::Uint32),
+    (ElementType::U64, DataType::Uint64),
+    (ElementType::I8, DataType::Int8),
+    (ElementType::I16, DataType::Int16),
+    (ElementType::I32, DataType::Int32),
+    (ElementType::I64, DataType::Int64),
+    (ElementType::F16, DataType::Fp16),
+    (ElementType::BF16, DataType::Bf16),
+    (ElementType::F32, DataType::Fp32),
+    (ElementType::F64, DataType::Fp64),
+    (ElementType::Text, DataType::Bytes),
+];
+
+/// The server's name of an element type, where it has one.
+pub(crate) fn datatype(element: ElementType) -> Option<DataType> {
+    TYPES.iter().find(|(own, _)| *own == element).map(|(_, theirs)| *theirs)
+}
+
+fn element(datatype: DataType) -> ElementType {
+    TYPES.iter().find(|(_, theirs)| *theirs == datatype).map_or(ElementType::Text, |(own, _)| *own)
 }

@@ -53,6 +53,7 @@ mod network;
 mod operator;
 mod picture;
 mod project;
+mod runner;
 mod train;
 mod value;
 
@@ -65,4 +66,5 @@ pub use import::{Imported, import_onnx};
 pub use loader::{engine, labels, load, structure};
 pub use operator::operator_names;
 pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
+pub use runner::Runner;
 pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};

@@ -10,7 +10,7 @@ use briq_spec::manifest::{Golden, Manifest};
 use briq_spec::recipe::GoldenSection;
 
 use crate::backend::Backend;
-use crate::engine::BurnEngine;
+use crate::engine::{BurnEngine, datatype};
 use crate::error::{ModelError, ModelErrorKind};
 
 /// Loads a package on a backend, with its labels, golden examples and the tolerance for that backend.
@@ -107,7 +107,9 @@ fn recording(package: &Package, path: &EntryPath) -> Result<Vec<Tensor>, ModelEr
     let bytes = read(package, path)?;
     let tensor = |placed: weights::Placed| {
         let data = range(bytes, &placed).ok_or_else(|| ModelError::invalid(format!("{path} is truncated")))?;
-        Tensor::new(&placed.name, datatype(placed.element), &placed.shape, data.to_vec())
+        let unknown = || ModelError::invalid(format!("{path} holds {}", placed.element));
+        let datatype = datatype(placed.element).ok_or_else(unknown)?;
+        Tensor::new(&placed.name, datatype, &placed.shape, data.to_vec())
             .map_err(|error: EngineError| ModelError::invalid(format!("{path} is no recording")).because(error))
     };
     weights::read(bytes)?.into_iter().map(tensor).collect()
@@ -116,24 +118,4 @@ fn recording(package: &Package, path: &EntryPath) -> Result<Vec<Tensor>, ModelEr
 fn range<'b>(bytes: &'b [u8], placed: &weights::Placed) -> Option<&'b [u8]> {
     let start = usize::try_from(placed.offset).ok()?;
     bytes.get(start..start.checked_add(usize::try_from(placed.length).ok()?)?)
-}
-
-fn datatype(element: briq_graph::ElementType) -> briq_engine::DataType {
-    use briq_engine::DataType as To;
-    use briq_graph::ElementType as From;
-    match element {
-        From::Bool => To::Bool,
-        From::U8 => To::Uint8,
-        From::U16 => To::Uint16,
-        From::U32 => To::Uint32,
-        From::U64 => To::Uint64,
-        From::I8 => To::Int8,
-        From::I16 => To::Int16,
-        From::I32 => To::Int32,
-        From::I64 => To::Int64,
-        From::F16 => To::Fp16,
-        From::BF16 => To::Bf16,
-        From::F32 => To::Fp32,
-        From::F64 => To::Fp64,
-    }
 }

@@ -1,23 +1,59 @@
 //! A graph whose operators are resolved, ready to run on a device.
 
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use briq_graph::plan::{Plan, Step};
-use briq_graph::{Data, ElementType, Graph, Initializer};
+use briq_graph::{Attribute, Data, ElementType, Graph, Initializer, Node};
 use burn::backend::DispatchDevice;
 
 use crate::error::ModelError;
-use crate::operator::{self, Call, Operator, Run};
+use crate::operator::{self, Call, Fault, Operator, Outcome, Run};
 use crate::value::{HostTensor, Value, upload};
 
 /// The values of a graph's initializers, in the graph's order.
 pub(crate) type Parameters = Vec<Value>;
 
+/// The bodies of a node, by the attribute that holds them.
+pub(crate) type Bodies = BTreeMap<String, Body>;
+
 /// The part of a graph that computes some wanted values.
 pub(crate) struct Network {
     graph: Arc<Graph>,
     plan: Plan,
-    operators: Vec<Operator>,
+    operators: Vec<(Operator, Bodies)>,
+    device: DispatchDevice,
+}
+
+/// A graph within a node, with its constants.
+pub(crate) struct Body {
+    pub(crate) network: Network,
+    constants: Parameters,
+}
+
+impl Body {
+    fn new(graph: &Graph, opset: u32, device: &DispatchDevice) -> Result<Self, ModelError> {
+        let names: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
+        let missing = |constant: &Initializer| {
+            Err(ModelError::unsupported(format!("initializer `{}`", constant.name), "a body has no external data"))
+        };
+        let constants = upload_all(graph, device, missing)?;
+        let graph = Arc::new(Graph { opset, ..graph.clone() });
+        let network = Network::new(graph, &names, device.clone())?;
+        Ok(Self { network, constants })
+    }
+
+    /// Computes the body's outputs from its inputs, then what it captures.
+    pub(crate) fn run(&self, inputs: Vec<Value>, run: &mut Run) -> Result<Vec<Value>, ModelError> {
+        self.network.run(&self.constants, inputs, run)
+    }
+
+    /// The body itself.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.network.graph
+    }
 }
 
 impl Network {
@@ -25,10 +61,14 @@ impl Network {
     ///
     /// # Errors
     /// When an operator is not known, or nothing computes a wanted value.
-    pub(crate) fn new(graph: Arc<Graph>, wanted: &[&str]) -> Result<Self, ModelError> {
+    pub(crate) fn new(graph: Arc<Graph>, wanted: &[&str], device: DispatchDevice) -> Result<Self, ModelError> {
         let plan = Plan::for_values(&graph, wanted)?;
-        let operators = plan.steps.iter().map(|step| resolve(&graph, step)).collect::<Result<_, _>>()?;
-        Ok(Self { graph, plan, operators })
+        let prepare = |step: &Step| {
+            let node = &graph.nodes[step.node];
+            Ok((resolve(node)?, bodies(node, graph.opset, &device)?))
+        };
+        let operators = plan.steps.iter().map(prepare).collect::<Result<_, ModelError>>()?;
+        Ok(Self { graph, plan, operators, device })
     }
 
     /// Computes the wanted values from `inputs`, which are in the graph's order.
@@ -45,24 +85,28 @@ impl Network {
         for &(slot, position) in &self.plan.initializers {
             slots[slot] = Some(parameters[position].clone());
         }
-        for (step, operator) in self.plan.steps.iter().zip(&self.operators) {
-            self.step(step, *operator, &mut slots, run)?;
+        for (step, (operator, bodies)) in self.plan.steps.iter().zip(&self.operators) {
+            self.step(step, *operator, bodies, &mut slots, run)?;
         }
-        let outputs = self.plan.outputs.iter();
-        Ok(outputs.map(|&slot| slots[slot].clone().expect("every wanted slot has been filled")).collect())
+        self.plan.outputs.iter().map(|&slot| self.output(&slots, slot)).collect()
+    }
+
+    fn output(&self, slots: &[Option<Value>], slot: usize) -> Result<Value, ModelError> {
+        slots[slot].clone().ok_or_else(|| ModelError::no_such_value(&self.plan.names[slot]))
     }
 
     fn step(
         &self,
         step: &Step,
         operator: Operator,
+        bodies: &Bodies,
         slots: &mut [Option<Value>],
         run: &mut Run,
     ) -> Result<(), ModelError> {
         let node = &self.graph.nodes[step.node];
         let inputs = step.inputs.iter().map(|slot| slot.and_then(|slot| read(slots, slot, step))).collect();
-        let outputs =
-            operator(&mut Call { node, inputs, run }).map_err(|fault| ModelError::node(&node.label(), fault))?;
+        let mut call = Call::new(node, inputs, run, bodies, (&self.device, self.graph.opset));
+        let outputs = guarded(operator, &mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
         for (slot, value) in step.outputs.iter().zip(outputs) {
             if let Some(slot) = slot {
                 slots[*slot] = Some(value);
@@ -75,6 +119,18 @@ impl Network {
     }
 }
 
+/// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
+fn guarded(operator: Operator, call: &mut Call) -> Outcome {
+    let outcome = catch_unwind(AssertUnwindSafe(|| operator(call).and_then(|values| call.settled(values))));
+    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(message(panic.as_ref()))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the backend refuses: {}", text.unwrap_or("it does not say why"))
+}
+
 /// Moves a value out of its slot at its last use, so that the backend may compute in place.
 fn read(slots: &mut [Option<Value>], slot: usize, step: &Step) -> Option<Value> {
     let reads = step.inputs.iter().flatten().filter(|&&other| other == slot).count();
@@ -84,12 +140,19 @@ fn read(slots: &mut [Option<Value>], slot: usize, step: &Step) -> Option<Value> 
     slots[slot].clone()
 }
 
-fn resolve(graph: &Graph, step: &Step) -> Result<Operator, ModelError> {
-    let node = &graph.nodes[step.node];
-    let default_domain = node.domain.is_empty() || node.domain == "ai.onnx";
-    let found = default_domain.then(|| operator::find(&node.operator)).flatten();
+fn resolve(node: &Node) -> Result<Operator, ModelError> {
     let unknown = || ModelError::unsupported(node.label(), format!("operator `{}` is not known", node.operator));
-    found.ok_or_else(unknown)
+    operator::find(&node.domain, &node.operator).ok_or_else(unknown)
+}
+
+fn bodies(node: &Node, opset: u32, device: &DispatchDevice) -> Result<Bodies, ModelError> {
+    let mut bodies = Bodies::new();
+    for (name, attribute) in &node.attributes {
+        if let Attribute::Graph(graph) = attribute {
+            bodies.insert(name.clone(), Body::new(graph, opset, device)?);
+        }
+    }
+    Ok(bodies)
 }
 
 /// Uploads every initializer; `external` finds the bytes of those that are not in the graph itself.
@@ -107,19 +170,13 @@ pub(crate) fn upload_all<'a>(
 }
 
 fn constant(initializer: &Initializer, bytes: &[u8], device: &DispatchDevice) -> Result<Value, ModelError> {
-    let shape = initializer.shape.clone();
-    match initializer.element {
-        ElementType::F32 => {
-            let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Ok(Value::Device(upload(values, &shape, device)))
-        }
-        ElementType::I64 => {
-            let values = bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
-            Ok(Value::Host(HostTensor { shape, values }))
-        }
-        other => Err(ModelError::unsupported(
-            format!("initializer `{}`", initializer.name),
-            format!("element type {other} is not supported"),
-        )),
+    let whole = initializer.element == ElementType::F32 && !initializer.shape.is_empty() && !bytes.is_empty();
+    if whole && bytes.len() == initializer.byte_length() {
+        let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        return Ok(Value::Device(upload(values, &initializer.shape, device)));
     }
+    let tensor = HostTensor::from_bytes(initializer.element, &initializer.shape, bytes);
+    let short =
+        || ModelError::invalid(format!("initializer `{}` does not have as many bytes as its shape", initializer.name));
+    Ok(Value::placed(tensor.ok_or_else(short)?, device))
 }

@@ -1,26 +1,28 @@
-//! Tensors whose rank and element type are known only at run time.
+//! What flows along the edges of a graph: tensors whose rank and element type are known only at run time.
 
-use burn::backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
-use burn::backend::{Dispatch, DispatchDevice, DispatchTensor, TensorMetadata};
-use burn::tensor::{DType, Shape, TensorData, read_sync};
+mod bytes;
+mod device;
+mod host;
+mod small_float;
 
-/// A rank-erased tensor on a device.
-pub(crate) type DeviceTensor = DispatchTensor;
+use briq_graph::ElementType;
+use burn::backend::DispatchDevice;
+
+pub(crate) use device::{DeviceTensor, align, dimensions, download, reshape, upload};
+pub(crate) use host::{Elements, HostTensor, limits};
+pub(crate) use small_float::round as round_small;
 
 /// What flows along an edge of the graph.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
-    /// A floating-point tensor on the backend's device.
+    /// A single-precision tensor on the backend's device: what networks compute and learn with.
     Device(DeviceTensor),
-    /// Whole numbers that the host needs to see: shapes, axes, indices.
+    /// A tensor of any type in host memory: shapes, indices, masks, scalars, other precisions.
     Host(HostTensor),
-}
-
-/// A small integer tensor in host memory, row-major.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostTensor {
-    pub(crate) shape: Vec<usize>,
-    pub(crate) values: Vec<i64>,
+    /// A list of tensors.
+    Sequence(Vec<Value>),
+    /// An option that holds nothing.
+    Absent,
 }
 
 impl Value {
@@ -28,51 +30,31 @@ impl Value {
         match self {
             Self::Device(tensor) => dimensions(tensor),
             Self::Host(tensor) => tensor.shape.clone(),
+            Self::Sequence(list) => vec![list.len()],
+            Self::Absent => Vec::new(),
         }
     }
-}
 
-pub(crate) fn dimensions(tensor: &DeviceTensor) -> Vec<usize> {
-    tensor.shape().iter().copied().collect()
-}
-
-/// Uploads row-major `f32` values. A scalar becomes a vector of one: not every backend has rank zero.
-pub(crate) fn upload(values: Vec<f32>, shape: &[usize], device: &DispatchDevice) -> DeviceTensor {
-    let shape = if shape.is_empty() { vec![1] } else { shape.to_vec() };
-    Dispatch::float_from_data(TensorData::new(values, Shape::from(shape)), device)
-}
-
-/// Downloads a floating-point tensor as row-major `f32` values.
-///
-/// # Errors
-/// When the device fails while it finishes the work that the tensor waits for.
-pub(crate) fn download(tensor: DeviceTensor) -> Result<Vec<f32>, String> {
-    let data = match tensor.dtype() {
-        DType::Bool(_) => read_sync(Dispatch::bool_into_data(tensor)),
-        dtype if dtype.is_int() || dtype.is_uint() => read_sync(Dispatch::int_into_data(tensor)),
-        _ => read_sync(Dispatch::float_into_data(tensor)),
-    };
-    let data = data.map_err(|error| error.to_string())?;
-    Ok(data.convert::<f32>().iter::<f32>().collect())
-}
-
-pub(crate) fn reshape(tensor: DeviceTensor, shape: &[usize]) -> DeviceTensor {
-    if dimensions(&tensor) == shape {
-        return tensor;
+    pub(crate) fn element(&self) -> ElementType {
+        match self {
+            Self::Host(tensor) => tensor.element,
+            Self::Sequence(list) => list.first().map_or(ElementType::F32, Self::element),
+            Self::Device(_) | Self::Absent => ElementType::F32,
+        }
     }
-    Dispatch::float_reshape(tensor, Shape::from(shape.to_vec()))
+
+    /// Puts single-precision numbers on the device, but for scalars and empty tensors, which not every backend has.
+    pub(crate) fn placed(tensor: HostTensor, device: &DispatchDevice) -> Self {
+        if tensor.element != ElementType::F32 || tensor.shape.is_empty() || tensor.shape.contains(&0) {
+            return Self::Host(tensor);
+        }
+        let numbers = tensor.to_floats().into_iter().map(|number| number as f32).collect();
+        Self::Device(upload(numbers, &tensor.shape, device))
+    }
 }
 
-/// Gives both tensors the same rank by leading dimensions of one, as ONNX broadcasting asks;
-/// the backends broadcast dimensions of one themselves.
-pub(crate) fn align(left: DeviceTensor, right: DeviceTensor) -> (DeviceTensor, DeviceTensor) {
-    let rank = dimensions(&left).len().max(dimensions(&right).len());
-    (lead(left, rank), lead(right, rank))
-}
-
-fn lead(tensor: DeviceTensor, rank: usize) -> DeviceTensor {
-    let shape = dimensions(&tensor);
-    let mut padded = vec![1; rank - shape.len()];
-    padded.extend(shape);
-    reshape(tensor, &padded)
+impl From<HostTensor> for Value {
+    fn from(tensor: HostTensor) -> Self {
+        Self::Host(tensor)
+    }
 }

@@ -5,6 +5,9 @@
 
 use super::MAX_RECORDS;
 
+/// How deep messages may lie within one another; the decoder, which reads in the same order, refuses what is deeper.
+const MAX_NESTING: usize = 100;
+
 /// The messages that hold others.
 #[derive(Clone, Copy)]
 enum Message {
@@ -16,6 +19,7 @@ enum Message {
     ValueInfo,
     Type,
     TensorType,
+    Nested,
     Shape,
     /// Text, or a message that holds none.
     Leaf,
@@ -27,14 +31,17 @@ impl Message {
         match (self, field) {
             (Self::Model, 7) => Some(Self::Graph),
             (Self::Graph, 1) => Some(Self::Node),
+            (Self::Attribute, 6) => Some(Self::Graph),
             (Self::Graph, 5) | (Self::Attribute, 5) => Some(Self::Tensor),
             (Self::Graph, 11..=13) => Some(Self::ValueInfo),
             (Self::Node, 5) => Some(Self::Attribute),
             (Self::ValueInfo, 2) => Some(Self::Type),
             (Self::Type, 1) => Some(Self::TensorType),
+            (Self::Type, 4 | 9) => Some(Self::Nested),
+            (Self::Nested, 1) => Some(Self::Type),
             (Self::TensorType, 2) => Some(Self::Shape),
             (Self::Model, 8 | 14 | 20 | 25) | (Self::Graph, 15) | (Self::Node, 1 | 2) => Some(Self::Leaf),
-            (Self::Attribute, 9) | (Self::Tensor, 13) | (Self::Shape, 1) => Some(Self::Leaf),
+            (Self::Attribute, 9) | (Self::Tensor, 6 | 13) | (Self::Shape, 1) => Some(Self::Leaf),
             _ => None,
         }
     }
@@ -43,12 +50,13 @@ impl Message {
 /// Whether a model has more than [`MAX_RECORDS`] records. Bytes that are no model are left to the decoder to refuse.
 pub(super) fn exceeds_limit(bytes: &[u8]) -> bool {
     let mut count = 0;
-    walk(Message::Model, bytes, &mut count);
+    walk(Message::Model, bytes, &mut count, MAX_NESTING);
     count > MAX_RECORDS
 }
 
-/// Adds the records of one message; `None` when it ends early, is malformed, or the limit is reached.
-fn walk(message: Message, mut bytes: &[u8], count: &mut usize) -> Option<()> {
+/// Adds the records of one message; `None` when it ends early, is malformed, or a limit is reached.
+fn walk(message: Message, mut bytes: &[u8], count: &mut usize, depth: usize) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
     while !bytes.is_empty() {
         let key = varint(&mut bytes)?;
         let length = match key & 7 {
@@ -68,7 +76,7 @@ fn walk(message: Message, mut bytes: &[u8], count: &mut usize) -> Option<()> {
                 return None;
             }
             if !matches!(child, Message::Leaf) {
-                walk(child, content, count)?;
+                walk(child, content, count, depth)?;
             }
         }
     }

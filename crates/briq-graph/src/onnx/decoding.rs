@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::proto::{self, attribute_type};
-use super::{MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, MAX_RECORDS, counting, tensors};
-use crate::{Attribute, Dim, ElementType, Graph, GraphError, GraphErrorKind, Node, Value};
+use super::{MAX_DEPTH, MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, MAX_RECORDS, counting, tensors};
+use crate::{Attribute, Dim, ElementType, Form, Graph, GraphError, GraphErrorKind, Node, Value};
 
 /// Reads a model file.
 ///
@@ -29,7 +29,7 @@ pub fn decode(bytes: &[u8]) -> Result<Graph, GraphError> {
     let (opset, domains) = decode_opsets(&model.opset_import)?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
     let body = model.graph.ok_or_else(|| malformed("model", "it holds no graph"))?;
-    decode_graph(body, Graph { opset, domains, metadata, ..Graph::default() })
+    decode_graph(body, Graph { opset, domains, metadata, ..Graph::default() }, 0)
 }
 
 fn refuse(kind: GraphErrorKind, object: impl Into<String>, reason: impl Into<String>) -> GraphError {
@@ -68,28 +68,35 @@ fn decode_opsets(imports: &[proto::OperatorSet]) -> Result<(u32, BTreeMap<String
             return Err(malformed(format!("operator set `{domain}`"), "it is imported twice"));
         }
     }
-    let standard = versions.remove("").ok_or_else(|| malformed("model", "it imports no standard operator set"))?;
+    let alone = if versions.is_empty() { None } else { Some(1) };
+    let standard = versions.remove("").or(alone);
+    let standard = standard.ok_or_else(|| malformed("model", "it imports no operator set"))?;
     if standard == 0 || standard > MAX_OPSET {
         return Err(unsupported("model", format!("its operator set is {standard}, 1 to {MAX_OPSET} are read")));
     }
     Ok((standard, versions))
 }
 
-fn decode_graph(body: proto::Graph, head: Graph) -> Result<Graph, GraphError> {
+/// A graph at some depth: 0 is the model's own, what is below is the body of a node.
+fn decode_graph(body: proto::Graph, head: Graph, depth: usize) -> Result<Graph, GraphError> {
+    if depth > MAX_DEPTH {
+        return Err(refuse(GraphErrorKind::Limit, "graph", format!("it has bodies within bodies, {MAX_DEPTH} deep")));
+    }
     if !body.sparse_initializer.is_empty() {
         return Err(unsupported("graph", "it holds sparse tensors"));
     }
     let initializers = body.initializer.into_iter().map(tensors::decode).collect::<Result<Vec<_>, _>>()?;
     let constants: BTreeSet<&str> = initializers.iter().map(|tensor| tensor.name.as_str()).collect();
     let fed = body.input.into_iter().filter(|input| !constants.contains(input.name.as_str()));
-    let inputs = fed.map(|input| decode_known_value("input", input)).collect::<Result<_, _>>()?;
+    let inputs = fed.map(|input| decode_input(input, depth)).collect::<Result<_, _>>()?;
     let mut values = Vec::new();
     for value in body.value_info {
         values.extend(decode_value("value", value)?.ok());
     }
-    let nodes = body.node.into_iter().map(decode_node).collect::<Result<_, _>>()?;
+    let nodes = body.node.into_iter().map(|node| decode_node(node, depth)).collect::<Result<_, _>>()?;
     let mut graph = Graph { name: body.name, inputs, nodes, initializers, values, ..head };
-    graph.outputs = decode_outputs(body.output, &graph)?;
+    graph.captures = if depth > 0 { captures(&graph, &body.output) } else { Vec::new() };
+    graph.outputs = decode_outputs(body.output, &graph, depth)?;
     crate::plan::order(&graph)?;
     Ok(graph)
 }
@@ -102,9 +109,14 @@ struct Unranked {
 
 fn decode_value(role: &str, value: proto::ValueInfo) -> Result<Result<Value, Unranked>, GraphError> {
     let label = format!("{role} `{}`", value.name);
-    let Some(tensor) = value.r#type.and_then(|kind| kind.tensor_type) else {
-        return Err(unsupported(label, "it is not a tensor"));
-    };
+    let (form, tensor) = value
+        .r#type
+        .and_then(form)
+        .ok_or_else(|| unsupported(&label, "it is neither a tensor nor a sequence or option of tensors"))?;
+    if form != Form::Tensor {
+        let element = ElementType::from_onnx_code(tensor.elem_type).unwrap_or(ElementType::F32);
+        return Ok(Ok(Value { name: value.name, element, shape: Vec::new(), form }));
+    }
     let element = ElementType::from_onnx_code(tensor.elem_type).ok_or_else(|| {
         unsupported(&label, format!("its element type is number {} of TensorProto.DataType", tensor.elem_type))
     })?;
@@ -116,12 +128,51 @@ fn decode_value(role: &str, value: proto::ValueInfo) -> Result<Result<Value, Unr
         return Err(refuse(GraphErrorKind::Limit, label, reason));
     }
     let dims = shape.dim.into_iter().map(|dim| decode_dim(&label, dim)).collect::<Result<_, _>>()?;
-    Ok(Ok(Value { name: value.name, element, shape: dims }))
+    Ok(Ok(Value { name: value.name, element, shape: dims, form }))
 }
 
-fn decode_known_value(role: &str, value: proto::ValueInfo) -> Result<Value, GraphError> {
-    decode_value(role, value)?
-        .map_err(|unranked| unsupported(format!("{role} `{}`", unranked.name), "it does not say how many axes it has"))
+/// A sequence or option of tensors, or a tensor.
+fn form(kind: proto::Type) -> Option<(Form, proto::TensorType)> {
+    let inside = |nested: proto::Nested| nested.elem_type.map(|kind| *kind);
+    if let Some(tensor) = kind.tensor_type {
+        return Some((Form::Tensor, tensor));
+    }
+    if let Some(sequence) = kind.sequence_type {
+        return Some((Form::Sequence, inside(*sequence)?.tensor_type?));
+    }
+    let held = inside(*kind.optional_type?)?;
+    match held.sequence_type {
+        Some(sequence) => Some((Form::OptionalSequence, inside(*sequence)?.tensor_type?)),
+        None => Some((Form::Optional, held.tensor_type?)),
+    }
+}
+
+/// The inputs of a body may leave out their shape, and their type too.
+fn decode_input(input: proto::ValueInfo, depth: usize) -> Result<Value, GraphError> {
+    let typed = input.r#type.as_ref().is_some_and(|kind| kind != &proto::Type::default());
+    if depth > 0 && !typed {
+        return Ok(Value::new(input.name, ElementType::F32, Vec::new()));
+    }
+    let unranked = match decode_value("input", input)? {
+        Ok(value) => return Ok(value),
+        Err(unranked) => unranked,
+    };
+    if depth > 0 {
+        return Ok(Value::new(unranked.name, unranked.element, Vec::new()));
+    }
+    Err(unsupported(format!("input `{}`", unranked.name), "it does not say how many axes it has"))
+}
+
+/// What a body reads and does not compute itself: it comes from the graph around it.
+fn captures(body: &Graph, outputs: &[proto::ValueInfo]) -> Vec<String> {
+    let inputs = body.inputs.iter().map(|value| &value.name);
+    let computed = body.nodes.iter().flat_map(|node| &node.outputs);
+    let own: BTreeSet<&str> =
+        inputs.chain(body.initializers.iter().map(|tensor| &tensor.name)).chain(computed).map(String::as_str).collect();
+    let read = body.nodes.iter().flat_map(Node::reads);
+    let wanted = read.chain(outputs.iter().map(|output| output.name.as_str()));
+    let foreign: BTreeSet<&str> = wanted.filter(|name| !name.is_empty() && !own.contains(name)).collect();
+    foreign.into_iter().map(str::to_owned).collect()
 }
 
 fn decode_dim(label: &str, dim: proto::Dimension) -> Result<Dim, GraphError> {
@@ -135,9 +186,13 @@ fn decode_dim(label: &str, dim: proto::Dimension) -> Result<Dim, GraphError> {
 }
 
 /// Outputs may leave their shape out; it is then inferred.
-fn decode_outputs(outputs: Vec<proto::ValueInfo>, graph: &Graph) -> Result<Vec<Value>, GraphError> {
+fn decode_outputs(outputs: Vec<proto::ValueInfo>, graph: &Graph, depth: usize) -> Result<Vec<Value>, GraphError> {
     let mut decoded = Vec::with_capacity(outputs.len());
     for output in outputs {
+        if depth > 0 {
+            decoded.push(decode_input(output, depth)?);
+            continue;
+        }
         decoded.push(match decode_value("output", output)? {
             Ok(value) => value,
             Err(unranked) => infer_output(unranked, graph)?,
@@ -157,7 +212,7 @@ fn infer_output(output: Unranked, graph: &Graph) -> Result<Value, GraphError> {
     Ok(value)
 }
 
-fn decode_node(node: proto::Node) -> Result<Node, GraphError> {
+fn decode_node(node: proto::Node, depth: usize) -> Result<Node, GraphError> {
     let mut decoded = Node {
         name: node.name,
         operator: node.op_type,
@@ -175,7 +230,7 @@ fn decode_node(node: proto::Node) -> Result<Node, GraphError> {
     }
     for attribute in node.attribute {
         let name = attribute.name.clone();
-        let value = decode_attribute(&label, attribute)?;
+        let value = decode_attribute(&label, attribute, depth)?;
         if decoded.attributes.insert(name.clone(), value).is_some() {
             return Err(malformed(label, format!("attribute `{name}` is given twice")));
         }
@@ -183,7 +238,7 @@ fn decode_node(node: proto::Node) -> Result<Node, GraphError> {
     Ok(decoded)
 }
 
-fn decode_attribute(node: &str, attribute: proto::Attribute) -> Result<Attribute, GraphError> {
+fn decode_attribute(node: &str, attribute: proto::Attribute, depth: usize) -> Result<Attribute, GraphError> {
     let label = format!("attribute `{}` of {node}", attribute.name);
     let text = |bytes| String::from_utf8(bytes).map_err(|error| malformed(&label, "").because(error));
     if !attribute.ref_attr_name.is_empty() {
@@ -199,7 +254,11 @@ fn decode_attribute(node: &str, attribute: proto::Attribute) -> Result<Attribute
         attribute_type::STRINGS => {
             attribute.strings.into_iter().map(text).collect::<Result<_, _>>().map(Attribute::Strings)
         }
-        attribute_type::GRAPH => Err(unsupported(label, "it is a graph of its own")),
+        attribute_type::GRAPH => {
+            let body = attribute.g.ok_or_else(|| malformed(&label, "its graph is missing"))?;
+            let body = decode_graph(*body, Graph::default(), depth + 1)?;
+            Ok(Attribute::Graph(Box::new(body)))
+        }
         other => Err(unsupported(label, format!("its type is number {other} of AttributeProto.AttributeType"))),
     }
 }

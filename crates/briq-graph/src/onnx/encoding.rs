@@ -6,34 +6,35 @@ use prost::Message;
 
 use super::proto::{self, attribute_type};
 use super::{IR_VERSION, tensors};
-use crate::{Attribute, Dim, Graph, GraphError, Node, Value};
+use crate::{Attribute, Dim, Form, Graph, GraphError, Node, Value};
 
 /// The bytes of a model file: a function of the graph alone, so equal graphs give equal bytes.
 ///
 /// # Errors
 /// An initializer that was declared and never filled, or whose bytes do not follow from its shape.
 pub fn encode(graph: &Graph) -> Result<Vec<u8>, GraphError> {
-    let initializer = graph.initializers.iter().map(tensors::encode).collect::<Result<_, _>>()?;
-    let node = graph.nodes.iter().map(encode_node).collect::<Result<_, _>>()?;
-    let body = proto::Graph {
-        name: graph.name.clone(),
-        node,
-        initializer,
-        input: graph.inputs.iter().map(encode_value).collect(),
-        output: graph.outputs.iter().map(encode_value).collect(),
-        value_info: graph.values.iter().map(encode_value).collect(),
-        sparse_initializer: Vec::new(),
-    };
     let model = proto::Model {
         ir_version: IR_VERSION,
         producer_name: "briq".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        graph: Some(body),
+        graph: Some(encode_graph(graph)?),
         opset_import: encode_opsets(graph),
         metadata_props: encode_metadata(&graph.metadata),
         ..proto::Model::default()
     };
     Ok(model.encode_to_vec())
+}
+
+fn encode_graph(graph: &Graph) -> Result<proto::Graph, GraphError> {
+    Ok(proto::Graph {
+        name: graph.name.clone(),
+        node: graph.nodes.iter().map(encode_node).collect::<Result<_, _>>()?,
+        initializer: graph.initializers.iter().map(tensors::encode).collect::<Result<_, _>>()?,
+        input: graph.inputs.iter().map(encode_value).collect(),
+        output: graph.outputs.iter().map(encode_value).collect(),
+        value_info: graph.values.iter().map(encode_value).collect(),
+        sparse_initializer: Vec::new(),
+    })
 }
 
 fn encode_opsets(graph: &Graph) -> Vec<proto::OperatorSet> {
@@ -50,7 +51,20 @@ fn encode_metadata(metadata: &BTreeMap<String, String>) -> Vec<proto::Entry> {
 fn encode_value(value: &Value) -> proto::ValueInfo {
     let dim = value.shape.iter().map(encode_dim).collect();
     let tensor_type = proto::TensorType { elem_type: value.element.onnx_code(), shape: Some(proto::Shape { dim }) };
-    proto::ValueInfo { name: value.name.clone(), r#type: Some(proto::Type { tensor_type: Some(tensor_type) }) }
+    let tensor = proto::Type { tensor_type: Some(tensor_type), ..proto::Type::default() };
+    proto::ValueInfo { name: value.name.clone(), r#type: Some(encode_form(value.form, tensor)) }
+}
+
+fn encode_form(form: Form, tensor: proto::Type) -> proto::Type {
+    let nested = |inner| Some(Box::new(proto::Nested { elem_type: Some(Box::new(inner)) }));
+    let sequence = |inner| proto::Type { sequence_type: nested(inner), ..proto::Type::default() };
+    let optional = |inner| proto::Type { optional_type: nested(inner), ..proto::Type::default() };
+    match form {
+        Form::Tensor => tensor,
+        Form::Sequence => sequence(tensor),
+        Form::Optional => optional(tensor),
+        Form::OptionalSequence => optional(sequence(tensor)),
+    }
 }
 
 fn encode_dim(dim: &Dim) -> proto::Dimension {
@@ -92,6 +106,10 @@ fn encode_attribute(name: &str, attribute: &Attribute) -> Result<proto::Attribut
         Attribute::Tensor(tensor) => {
             encoded.t = Some(tensors::encode(tensor)?);
             attribute_type::TENSOR
+        }
+        Attribute::Graph(body) => {
+            encoded.g = Some(Box::new(encode_graph(body)?));
+            attribute_type::GRAPH
         }
         Attribute::Floats(numbers) => {
             encoded.floats.clone_from(numbers);

@@ -87,6 +87,8 @@ pub(super) struct Attribute {
     pub(super) s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub(super) t: Option<Tensor>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub(super) g: Option<Box<Graph>>,
     #[prost(float, repeated, tag = "7")]
     pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -123,6 +125,8 @@ pub(super) struct Tensor {
     pub(super) float_data: Vec<f32>,
     #[prost(int32, repeated, tag = "5")]
     pub(super) int32_data: Vec<i32>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(super) string_data: Vec<Vec<u8>>,
     #[prost(int64, repeated, tag = "7")]
     pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
@@ -154,6 +158,17 @@ pub(super) struct ValueInfo {
 pub(super) struct Type {
     #[prost(message, optional, tag = "1")]
     pub(super) tensor_type: Option<TensorType>,
+    #[prost(message, optional, boxed, tag = "4")]
+    pub(super) sequence_type: Option<Box<Nested>>,
+    #[prost(message, optional, boxed, tag = "9")]
+    pub(super) optional_type: Option<Box<Nested>>,
+}
+
+/// `TypeProto.Sequence` and `TypeProto.Optional`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Nested {
+    #[prost(message, optional, boxed, tag = "1")]
+    pub(super) elem_type: Option<Box<Type>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -176,4 +191,20 @@ pub(super) struct Dimension {
     pub(super) dim_value: Option<i64>,
     #[prost(string, optional, tag = "2")]
     pub(super) dim_param: Option<String>,
+}
+
+/// `SequenceProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Sequence {
+    #[prost(message, repeated, tag = "3")]
+    pub(super) tensor_values: Vec<Tensor>,
+}
+
+/// `OptionalProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Optional {
+    #[prost(message, optional, tag = "3")]
+    pub(super) tensor_value: Option<Tensor>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) sequence_value: Option<Sequence>,
 }

@@ -19,6 +19,12 @@ pub(super) fn encode(tensor: &Initializer) -> Result<proto::Tensor, GraphError> 
         Data::Inline(bytes) if bytes.len() != tensor.byte_length() => {
             return refuse(GraphErrorKind::Shape, "its bytes do not follow from its shape");
         }
+        Data::Inline(bytes) if tensor.element == ElementType::Text => {
+            let Some(texts) = split_texts(bytes) else {
+                return refuse(GraphErrorKind::Malformed, "its texts are cut short");
+            };
+            encoded.string_data = texts;
+        }
         Data::Inline(bytes) => encoded.raw_data = Some(bytes.clone()),
         Data::External { location, offset, length } => {
             encoded.data_location = proto::EXTERNAL;
@@ -36,6 +42,10 @@ fn external(location: &str, offset: u64, length: u64) -> Vec<proto::Entry> {
 pub(super) fn decode(tensor: proto::Tensor) -> Result<Initializer, GraphError> {
     let element = element(&tensor)?;
     let shape = shape(&tensor)?;
+    if element == ElementType::Text {
+        let data = Data::Inline(decode_texts(&tensor, &shape)?);
+        return Ok(Initializer { name: tensor.name, element, shape, data });
+    }
     let length = byte_length(&tensor, element, &shape)?;
     let data = if tensor.data_location == proto::EXTERNAL {
         decode_external(&tensor, length)?
@@ -78,9 +88,9 @@ fn shape(tensor: &proto::Tensor) -> Result<Vec<usize>, GraphError> {
 }
 
 fn byte_length(tensor: &proto::Tensor, element: ElementType, shape: &[usize]) -> Result<u64, GraphError> {
-    let lengths = shape.iter().map(|&length| length as u64);
-    let product = lengths.chain([element.size() as u64]).try_fold(1_u64, u64::checked_mul);
-    let fits = product.filter(|&bytes| bytes <= MAX_TENSOR_BYTES);
+    let count = shape.iter().copied().try_fold(1_usize, usize::checked_mul);
+    let bytes = count.and_then(|count| element.byte_length(count)).map(|bytes| bytes as u64);
+    let fits = bytes.filter(|&bytes| bytes <= MAX_TENSOR_BYTES);
     fits.ok_or_else(|| refuse(tensor, GraphErrorKind::Limit, "its shape has more elements than any file holds"))
 }
 
@@ -137,8 +147,39 @@ fn typed(tensor: &proto::Tensor, element: ElementType) -> Result<Vec<u8>, GraphE
         E::I8 => narrow(tensor, &tensor.int32_data, |n| i8::try_from(n).map(i8::to_le_bytes)),
         E::I16 => narrow(tensor, &tensor.int32_data, |n| i16::try_from(n).map(i16::to_le_bytes)),
         E::U16 | E::F16 | E::BF16 => narrow(tensor, &tensor.int32_data, |n| u16::try_from(n).map(u16::to_le_bytes)),
+        E::I4 | E::U4 | E::F4E2M1 | E::F8E4M3 | E::F8E4M3Fnuz | E::F8E5M2 | E::F8E5M2Fnuz | E::F8E8M0 => {
+            narrow(tensor, &tensor.int32_data, |n| u8::try_from(n).map(u8::to_le_bytes))
+        }
+        E::Text => Ok(Vec::new()),
         E::Bool => narrow(tensor, &tensor.int32_data, |n| u8::try_from(n).map(|n| [u8::from(n != 0)])),
     }
+}
+
+fn decode_texts(tensor: &proto::Tensor, shape: &[usize]) -> Result<Vec<u8>, GraphError> {
+    let count = shape.iter().copied().try_fold(1_usize, usize::checked_mul);
+    if count != Some(tensor.string_data.len()) {
+        let reason = format!("a shape of {} has {} texts", crate::brackets(shape), tensor.string_data.len());
+        return Err(malformed(tensor, reason));
+    }
+    let mut bytes = Vec::new();
+    for text in &tensor.string_data {
+        std::str::from_utf8(text).map_err(|error| malformed(tensor, "a text is not UTF-8").because(error))?;
+        let length = u32::try_from(text.len()).map_err(|_| malformed(tensor, "a text is too long"))?;
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(text);
+    }
+    Ok(bytes)
+}
+
+/// Takes the elements of a text tensor apart; `None` where one ends early.
+fn split_texts(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut texts = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        texts.push(text.to_vec());
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(texts)
 }
 
 fn flat<T: Copy, const N: usize>(numbers: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {

@@ -72,6 +72,6 @@ fn of_attribute(attribute: &Attribute) -> Option<Type> {
         Attribute::Floats(numbers) => Some((ElementType::F32, vec![numbers.len().into()])),
         Attribute::Int(_) => Some((ElementType::I64, vec![])),
         Attribute::Ints(numbers) => Some((ElementType::I64, vec![numbers.len().into()])),
-        Attribute::String(_) | Attribute::Strings(_) => None,
+        Attribute::String(_) | Attribute::Strings(_) | Attribute::Graph(_) => None,
     }
 }

@@ -76,8 +76,12 @@ fn check(tensors: &[Tensor<'_>]) -> Result<(), GraphError> {
         if !seen.insert(tensor.name) {
             return Err(failure(GraphErrorKind::Malformed, object, "the name is given twice"));
         }
-        let lengths = tensor.shape.iter().copied().chain([tensor.element.size()]);
-        let expected = lengths.fold(1_usize, usize::saturating_mul);
+        if tensor.element.bits() < 8 {
+            let reason = format!("a shard holds no {}", tensor.element);
+            return Err(failure(GraphErrorKind::Unsupported, object, reason));
+        }
+        let count = tensor.shape.iter().copied().fold(1_usize, usize::saturating_mul);
+        let expected = tensor.element.byte_length(count).unwrap_or(usize::MAX);
         if expected != tensor.data.len() {
             let shape = crate::brackets(tensor.shape);
             let reason = format!("{}{shape} takes {expected} bytes, got {}", tensor.element, tensor.data.len());

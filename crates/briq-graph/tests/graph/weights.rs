@@ -125,15 +125,15 @@ fn rejects_junk_holes_and_overlaps() {
         assert!(read(&file(&header, data)).unwrap_err().is_malformed(), "{header}");
     }
     assert!(read(&[0xff; 16]).unwrap_err().is_malformed(), "a header of 2^64 bytes");
-    let unknown = r#"{"w":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#;
-    assert!(read(&file(unknown, 1)).unwrap_err().is_unsupported());
+    let unknown = r#"{"w":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,3]}}"#;
+    assert!(read(&file(unknown, 3)).unwrap_err().is_unsupported());
 }
 
 fn tensors() -> impl Strategy<Value = Vec<(String, ElementType, Vec<usize>, Vec<u8>)>> {
-    let element = prop::sample::select(ElementType::all().collect::<Vec<_>>());
+    let element = prop::sample::select(ElementType::all().filter(|element| element.bits() >= 8).collect::<Vec<_>>());
     let shape = prop::collection::vec(0_usize..9, 0..4);
     let tensor = (element, shape).prop_flat_map(|(element, shape)| {
-        let length = shape.iter().product::<usize>() * element.size();
+        let length = shape.iter().product::<usize>() * element.bits() / 8;
         (Just(element), Just(shape), prop::collection::vec(any::<u8>(), length))
     });
     prop::collection::btree_map("[a-z]{1,4}(\\.[a-z]{1,3})?", tensor, 0..8)
@@ -154,7 +154,7 @@ proptest! {
             prop_assert_eq!(&bytes[range], tensor.data);
             let other = others.tensor(tensor.name).unwrap();
             prop_assert_eq!((other.data(), other.shape()), (tensor.data, tensor.shape));
-            prop_assert_eq!(placed.offset % tensor.element.size() as u64, 0);
+            prop_assert_eq!(placed.offset % (tensor.element.bits() / 8) as u64, 0);
             prop_assert!(placed.length % ALIGNMENT != 0 || placed.offset % ALIGNMENT == 0);
         }
     }

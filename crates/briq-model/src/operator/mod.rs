@@ -1,24 +1,43 @@
 //! ONNX operators on Burn: one function each, a family per file.
+//!
+//! Single-precision tensors live on the device and are computed there, where Burn has a kernel; everything else, and
+//! every other element type, is computed plainly on the host.
 
 mod activation;
 mod arithmetic;
+mod attention;
+mod call;
+mod cast;
+mod comparison;
+mod control;
 mod convolution;
+mod generation;
+mod indexing;
+mod learning;
 mod linear;
 mod normalization;
 mod pooling;
+mod quantization;
+mod rearranging;
+mod recurrent;
 mod reduction;
+mod resampling;
+mod sampling;
+mod scattering;
+mod searching;
+mod sequence;
 mod shape;
-
-use briq_graph::{Attribute, Node};
+mod signal;
+mod slicing;
+mod softmax;
+mod space;
+mod text;
+mod transposed_convolution;
+mod unary;
 
 use crate::value::{DeviceTensor, HostTensor, Value};
 
-/// One call of an operator: its node, its inputs in order, and what the run carries along.
-pub(crate) struct Call<'a> {
-    pub(crate) node: &'a Node,
-    pub(crate) inputs: Vec<Option<Value>>,
-    pub(crate) run: &'a mut Run,
-}
+pub(crate) use call::{Call, fetch};
 
 /// What an operator may ask of, or leave to, the run that it is part of.
 #[derive(Debug, Default)]
@@ -39,6 +58,9 @@ pub(crate) struct Training {
 pub(crate) type Outcome = Result<Vec<Value>, Fault>;
 pub(crate) type Operator = fn(&mut Call) -> Outcome;
 
+/// The operators of one family, by name.
+type Family = &'static [(&'static str, Operator)];
+
 /// Why an operator could not run; the caller adds the node.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -50,89 +72,69 @@ pub(crate) enum Fault {
     WrongAttribute { name: &'static str, expected: &'static str },
     #[error("{0}")]
     Unsupported(String),
+    #[error("its body failed")]
+    Body(#[source] Box<crate::ModelError>),
 }
 
-/// Every operator by name: family after family.
-const FAMILIES: [&[(&str, Operator)]; 8] = [
+impl Fault {
+    fn because(reason: impl Into<String>) -> Self {
+        Self::Unsupported(reason.into())
+    }
+}
+
+/// Every operator of the standard domain by name: family after family.
+const STANDARD: &[Family] = &[
     activation::OPERATORS,
     arithmetic::OPERATORS,
+    attention::OPERATORS,
+    cast::OPERATORS,
+    comparison::OPERATORS,
+    control::OPERATORS,
     convolution::OPERATORS,
+    generation::OPERATORS,
+    indexing::OPERATORS,
     linear::OPERATORS,
     normalization::OPERATORS,
     pooling::OPERATORS,
+    quantization::OPERATORS,
+    rearranging::OPERATORS,
+    recurrent::OPERATORS,
     reduction::OPERATORS,
+    resampling::OPERATORS,
+    sampling::OPERATORS,
+    scattering::OPERATORS,
+    searching::OPERATORS,
+    sequence::OPERATORS,
     shape::OPERATORS,
+    signal::OPERATORS,
+    slicing::OPERATORS,
+    softmax::OPERATORS,
+    text::OPERATORS,
+    transposed_convolution::OPERATORS,
+    unary::OPERATORS,
 ];
 
-/// The operator of the default domain with this name.
-pub(crate) fn find(name: &str) -> Option<Operator> {
-    let mut all = FAMILIES.iter().copied().flatten();
+/// The families of a domain.
+fn families(domain: &str) -> &'static [Family] {
+    match domain {
+        "" | "ai.onnx" => STANDARD,
+        "ai.onnx.ml" => &[learning::OPERATORS],
+        _ => &[],
+    }
+}
+
+/// The operator with this name.
+pub(crate) fn find(domain: &str, name: &str) -> Option<Operator> {
+    let mut all = families(domain).iter().copied().flatten();
     all.find(|(known, _)| *known == name).map(|&(_, operator)| operator)
 }
 
-/// The names of all operators, sorted.
+/// The names of all operators of the standard domain, sorted.
 #[must_use]
 pub fn operator_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = FAMILIES.iter().copied().flatten().map(|&(name, _)| name).collect();
+    let mut names: Vec<_> = STANDARD.iter().copied().flatten().map(|&(name, _)| name).collect();
     names.sort_unstable();
     names
-}
-
-impl Call<'_> {
-    /// Takes a floating-point input.
-    pub(crate) fn tensor(&mut self, index: usize) -> Result<DeviceTensor, Fault> {
-        self.optional(index)?.ok_or(Fault::MissingInput(index))
-    }
-
-    /// Takes a floating-point input that the node may leave out.
-    pub(crate) fn optional(&mut self, index: usize) -> Result<Option<DeviceTensor>, Fault> {
-        match self.inputs.get_mut(index).and_then(Option::take) {
-            None => Ok(None),
-            Some(Value::Device(tensor)) => Ok(Some(tensor)),
-            Some(Value::Host(_)) => Err(Fault::WrongKind { index, expected: "floating point" }),
-        }
-    }
-
-    /// Takes whole numbers: a shape, axes.
-    pub(crate) fn integers(&mut self, index: usize) -> Result<Option<HostTensor>, Fault> {
-        match self.inputs.get_mut(index).and_then(Option::take) {
-            None => Ok(None),
-            Some(Value::Host(tensor)) => Ok(Some(tensor)),
-            Some(Value::Device(_)) => Err(Fault::WrongKind { index, expected: "integers" }),
-        }
-    }
-
-    pub(crate) fn int(&self, name: &'static str, default: i64) -> Result<i64, Fault> {
-        match self.node.attributes.get(name) {
-            None => Ok(default),
-            Some(Attribute::Int(value)) => Ok(*value),
-            Some(_) => Err(Fault::WrongAttribute { name, expected: "an integer" }),
-        }
-    }
-
-    pub(crate) fn float(&self, name: &'static str, default: f32) -> Result<f32, Fault> {
-        match self.node.attributes.get(name) {
-            None => Ok(default),
-            Some(Attribute::Float(value)) => Ok(*value),
-            Some(_) => Err(Fault::WrongAttribute { name, expected: "a float" }),
-        }
-    }
-
-    pub(crate) fn ints(&self, name: &'static str) -> Result<Option<Vec<i64>>, Fault> {
-        match self.node.attributes.get(name) {
-            None => Ok(None),
-            Some(Attribute::Ints(values)) => Ok(Some(values.clone())),
-            Some(_) => Err(Fault::WrongAttribute { name, expected: "a list of integers" }),
-        }
-    }
-
-    pub(crate) fn string(&self, name: &'static str) -> Result<Option<&str>, Fault> {
-        match self.node.attributes.get(name) {
-            None => Ok(None),
-            Some(Attribute::String(value)) => Ok(Some(value)),
-            Some(_) => Err(Fault::WrongAttribute { name, expected: "a string" }),
-        }
-    }
 }
 
 /// An axis counted from the front, given one that may count from the back.
@@ -145,6 +147,18 @@ pub(crate) fn axis(given: i64, rank: usize) -> Result<usize, Fault> {
         .ok_or_else(|| Fault::Unsupported(format!("axis {given} is outside rank {rank}")))
 }
 
+/// Several of them.
+pub(crate) fn axes(given: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    given.iter().map(|&given| axis(given, rank)).collect()
+}
+
 pub(crate) fn one(tensor: DeviceTensor) -> Outcome {
     Ok(vec![Value::Device(tensor)])
+}
+
+impl Call<'_> {
+    /// A single result that was computed on the host.
+    fn answer(&self, tensor: HostTensor) -> Outcome {
+        Ok(vec![self.place(tensor)])
+    }
 }

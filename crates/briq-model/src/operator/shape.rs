@@ -1,38 +1,50 @@
-//! Operators that move elements without computing.
+//! Operators that change or tell the shape and leave the elements in their order.
 
 use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
+use burn::tensor::Shape;
 
-use super::{Call, Fault, Operator, Outcome, axis, one};
-use crate::value::{DeviceTensor, dimensions, reshape as reshaped};
+use super::space::{broadcast, spread};
+use super::{Call, Fault, Operator, Outcome, axes, axis};
+use crate::value::{HostTensor, Value, reshape as reshaped};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
-    ("Identity", |call| one(call.tensor(0)?)),
+    ("Identity", |call| Ok(vec![call.value(0)?])),
     ("Flatten", flatten),
     ("Reshape", reshape),
-    ("Transpose", transpose),
-    ("Concat", concat),
     ("Squeeze", squeeze),
     ("Unsqueeze", unsqueeze),
+    ("Expand", expand),
+    ("Shape", shape_of),
+    ("Size", size_of),
 ];
+
+/// The same elements in another shape.
+pub(super) fn to_shape(call: &mut Call, shape: &[usize]) -> Outcome {
+    let value = match call.value(0)? {
+        Value::Device(tensor) if shape.is_empty() && call.run.training.is_none() => {
+            Value::Host(super::call::fetch(tensor)?.reshaped(shape))
+        }
+        Value::Device(tensor) => Value::Device(reshaped(tensor, shape)),
+        Value::Host(tensor) => call.place(tensor.reshaped(shape)),
+        other => other,
+    };
+    Ok(vec![value])
+}
 
 fn flatten(call: &mut Call) -> Outcome {
     let given = call.int("axis", 1)?;
-    let x = call.tensor(0)?;
-    let shape = dimensions(&x);
-    let axis = if given == i64::try_from(shape.len()).unwrap_or(0) { shape.len() } else { axis(given, shape.len())? };
-    let rows = shape[..axis].iter().product();
-    let columns = shape[axis..].iter().product();
-    one(reshaped(x, &[rows, columns]))
+    let shape = call.shape(0)?;
+    let axis = if given == shape.len() as i64 { shape.len() } else { axis(given, shape.len())? };
+    to_shape(call, &[shape[..axis].iter().product(), shape[axis..].iter().product()])
 }
 
 /// `0` copies the input's dimension and one `-1` takes what is left.
 fn reshape(call: &mut Call) -> Outcome {
-    let x = call.tensor(0)?;
-    let target = call.integers(1)?.ok_or(Fault::MissingInput(1))?.values;
-    let zero_copies = call.int("allowzero", 0)? == 0;
-    let shape = resolve(&dimensions(&x), &target, zero_copies)?;
-    one(reshaped(x, &shape))
+    let target = call.integers_or(1, "shape")?.ok_or(Fault::MissingInput(1))?;
+    let zero_copies = !call.flag("allowzero", false)?;
+    let shape = resolve(&call.shape(0)?, &target, zero_copies)?;
+    to_shape(call, &shape)
 }
 
 fn resolve(from: &[usize], target: &[i64], zero_copies: bool) -> Result<Vec<usize>, Fault> {
@@ -46,62 +58,81 @@ fn resolve(from: &[usize], target: &[i64], zero_copies: bool) -> Result<Vec<usiz
             size => usize::try_from(size).map_err(|_| impossible())?,
         });
     }
-    let known: usize = shape.iter().product();
+    let known = shape.iter().copied().try_fold(1_usize, usize::checked_mul).ok_or_else(impossible)?;
     if let Some(free) = target.iter().position(|wanted| *wanted == -1) {
         shape[free] = total.checked_div(known).ok_or_else(impossible)?;
     }
-    let fits = shape.iter().product::<usize>() == total;
+    let fits = shape.iter().copied().try_fold(1_usize, usize::checked_mul) == Some(total);
     fits.then_some(shape).ok_or_else(impossible)
 }
 
-fn transpose(call: &mut Call) -> Outcome {
-    let given = call.ints("perm")?;
-    let x = call.tensor(0)?;
-    let rank = dimensions(&x).len();
-    let axes = match given {
-        None => (0..rank).rev().collect(),
-        Some(axes) => axes.into_iter().map(|given| axis(given, rank)).collect::<Result<Vec<_>, _>>()?,
-    };
-    one(Dispatch::float_permute(x, &axes))
-}
-
-fn concat(call: &mut Call) -> Outcome {
-    let given = call.int("axis", 0)?;
-    let parts = (0..call.inputs.len()).map(|index| call.tensor(index)).collect::<Result<Vec<DeviceTensor>, _>>()?;
-    let rank = parts.first().map_or(0, |part| dimensions(part).len());
-    one(Dispatch::float_cat(parts, axis(given, rank)?))
-}
-
-fn axes(call: &mut Call) -> Result<Option<Vec<i64>>, Fault> {
-    match call.integers(1)? {
-        Some(tensor) => Ok(Some(tensor.values)),
-        None => call.ints("axes"),
-    }
-}
-
 fn squeeze(call: &mut Call) -> Outcome {
-    let given = axes(call)?;
-    let x = call.tensor(0)?;
-    let shape = dimensions(&x);
+    let given = call.integers_or(1, "axes")?;
+    let shape = call.shape(0)?;
     let dropped: Vec<usize> = match given {
         None => (0..shape.len()).filter(|&axis| shape[axis] == 1).collect(),
-        Some(axes) => axes.into_iter().map(|given| axis(given, shape.len())).collect::<Result<_, _>>()?,
+        Some(given) => axes(&given, shape.len())?,
     };
+    if let Some(axis) = dropped.iter().find(|&&axis| shape[axis] != 1) {
+        return Err(Fault::because(format!("axis {axis} of {shape:?} has not length 1")));
+    }
     let left: Vec<_> = (0..shape.len()).filter(|axis| !dropped.contains(axis)).map(|axis| shape[axis]).collect();
-    one(reshaped(x, &left))
+    to_shape(call, &left)
 }
 
 fn unsqueeze(call: &mut Call) -> Outcome {
-    let given = axes(call)?.ok_or(Fault::MissingInput(1))?;
-    let x = call.tensor(0)?;
-    let mut shape = dimensions(&x);
-    let rank = shape.len() + given.len();
-    let mut added = given.into_iter().map(|given| axis(given, rank)).collect::<Result<Vec<_>, _>>()?;
+    let given = call.integers_or(1, "axes")?.ok_or(Fault::MissingInput(1))?;
+    let mut shape = call.shape(0)?;
+    let mut added = axes(&given, shape.len() + given.len())?;
     added.sort_unstable();
     for axis in added {
+        if axis > shape.len() {
+            return Err(Fault::because(format!("axes {given:?} leave a gap")));
+        }
         shape.insert(axis, 1);
     }
-    one(reshaped(x, &shape))
+    to_shape(call, &shape)
+}
+
+fn expand(call: &mut Call) -> Outcome {
+    let target = sizes(call, 1)?;
+    let from = call.shape(0)?;
+    let shape = broadcast(&from, &target)?;
+    if call.on_device(0) && shape.len() == from.len() {
+        return super::one(Dispatch::float_expand(call.tensor(0)?, Shape::from(shape)));
+    }
+    let x = call.host(0)?;
+    call.answer(x.pick(&shape, spread(&x.shape, &shape)))
+}
+
+/// A shape that an input gives.
+pub(super) fn sizes(call: &mut Call, index: usize) -> Result<Vec<usize>, Fault> {
+    let given = call.integers(index)?.ok_or(Fault::MissingInput(index))?;
+    let negative = |_| Fault::because(format!("{given:?} is no shape"));
+    let sizes: Vec<usize> =
+        given.iter().map(|size| usize::try_from(*size).map_err(negative)).collect::<Result<_, _>>()?;
+    let count = sizes.iter().copied().try_fold(1_usize, usize::checked_mul);
+    if count.is_none_or(|count| count > MAX_ELEMENTS) {
+        return Err(Fault::because(format!("a tensor of shape {sizes:?} is too large")));
+    }
+    Ok(sizes)
+}
+
+/// The most elements of a tensor whose shape is itself computed.
+const MAX_ELEMENTS: usize = 1 << 31;
+
+fn shape_of(call: &mut Call) -> Outcome {
+    let shape = call.shape(0)?;
+    let rank = shape.len() as i64;
+    let clamp = |given: i64| (if given < 0 { given + rank } else { given }).clamp(0, rank) as usize;
+    let (start, end) = (clamp(call.int("start", 0)?), clamp(call.int("end", rank)?));
+    let part = shape.get(start..end.max(start)).unwrap_or_default();
+    call.answer(HostTensor::indices(&[part.len()], part.iter().copied()))
+}
+
+fn size_of(call: &mut Call) -> Outcome {
+    let count = call.shape(0)?.iter().product();
+    call.answer(HostTensor::indices(&[], [count]))
 }
 
 #[cfg(test)]

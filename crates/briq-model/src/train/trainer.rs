@@ -149,7 +149,7 @@ impl<'a> Trainer<'a> {
             Loss::CrossEntropy => task.layers.logits.as_str(),
             Loss::Mse | Loss::Mae => output_name(&graph)?,
         };
-        let network = Network::new(graph.clone(), &[target])?;
+        let network = Network::new(graph.clone(), &[target], task.device.as_dispatch().clone())?;
         let parameters = upload_all(&graph, task.device.as_dispatch(), |unset| {
             Err(ModelError::invalid(format!("parameter `{}` has no value", unset.name)))
         })?;
@@ -348,7 +348,7 @@ impl<'a> Trainer<'a> {
                 let values = download(tensor.clone()).map_err(ModelError::device)?;
                 Ok((self.graph.initializers[position].name.clone(), dimensions(tensor), values))
             }
-            Value::Host(_) => Err(ModelError::invalid("a parameter holds integers")),
+            _ => Err(ModelError::invalid("a parameter holds integers")),
         };
         self.positions.iter().map(named).collect()
     }

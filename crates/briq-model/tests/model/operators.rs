@@ -123,6 +123,36 @@ fn rejects_an_unknown_operator_by_node_and_name() {
 }
 
 #[test]
+fn rejects_what_does_not_fit_by_node() {
+    let weight = || vec![Initializer::from_f32("w", vec![4, 2], &[0.0; 8])];
+    let axes = || vec![Initializer::from_i64("w", vec![1], &[7])];
+    let cases = [
+        ("MatMul", &["x", "w"][..], weight()),
+        ("Add", &["x", "w"], weight()),
+        ("Conv", &["x", "w"], weight()),
+        ("Gemm", &["x"], Vec::new()),
+        ("BatchNormalization", &["x"], Vec::new()),
+        ("Concat", &["x", "w"], weight()),
+        ("Gather", &["x", "w"], axes()),
+        ("Squeeze", &["x", "w"], axes()),
+        ("Reshape", &["x", "w"], axes()),
+        ("InstanceNormalization", &["x", "w", "w"], weight()),
+        ("GridSample", &["x", "w"], weight()),
+        ("LSTM", &["x", "w", "w"], weight()),
+        ("ScatterND", &["x", "w", "x"], axes()),
+        ("Attention", &["x", "x", "x"], Vec::new()),
+        ("If", &["x"], Vec::new()),
+    ];
+    for (operator, inputs, initializers) in cases {
+        let graph = graph(vec![Node::new("odd", operator, inputs, &["y"])], initializers, &[3], &[3]);
+        let engine = BurnEngine::new(&graph, Backend::Flex, |_| unreachable!()).unwrap();
+        let error = engine.answer(&[1.0; 6], 2).expect_err(operator);
+        assert_eq!(error.to_string(), format!("cannot run node `odd` ({operator})"));
+        assert!(std::error::Error::source(&error).is_some(), "{operator}");
+    }
+}
+
+#[test]
 fn rejects_features_that_do_not_fill_the_input() {
     let graph = graph(vec![Node::new("node", "Relu", &["x"], &["y"])], Vec::new(), &[3], &[3]);
     let engine = BurnEngine::new(&graph, Backend::Flex, |_| unreachable!()).unwrap();

@@ -1,0 +1,53 @@
+//! Rank-erased tensors on a device.
+
+use burn::backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
+use burn::backend::{Dispatch, DispatchDevice, DispatchTensor, TensorMetadata};
+use burn::tensor::{DType, Shape, TensorData, read_sync};
+
+/// A rank-erased tensor on a device.
+pub(crate) type DeviceTensor = DispatchTensor;
+
+pub(crate) fn dimensions(tensor: &DeviceTensor) -> Vec<usize> {
+    tensor.shape().iter().copied().collect()
+}
+
+/// Uploads row-major `f32` values. A scalar becomes a vector of one: not every backend has rank zero.
+pub(crate) fn upload(values: Vec<f32>, shape: &[usize], device: &DispatchDevice) -> DeviceTensor {
+    let shape = if shape.is_empty() { vec![1] } else { shape.to_vec() };
+    Dispatch::float_from_data(TensorData::new(values, Shape::from(shape)), device)
+}
+
+/// Downloads a tensor as row-major `f32` values.
+///
+/// # Errors
+/// When the device fails while it finishes the work that the tensor waits for.
+pub(crate) fn download(tensor: DeviceTensor) -> Result<Vec<f32>, String> {
+    let data = match tensor.dtype() {
+        DType::Bool(_) => read_sync(Dispatch::bool_into_data(tensor)),
+        dtype if dtype.is_int() || dtype.is_uint() => read_sync(Dispatch::int_into_data(tensor)),
+        _ => read_sync(Dispatch::float_into_data(tensor)),
+    };
+    let data = data.map_err(|error| error.to_string())?;
+    Ok(data.convert::<f32>().iter::<f32>().collect())
+}
+
+pub(crate) fn reshape(tensor: DeviceTensor, shape: &[usize]) -> DeviceTensor {
+    if dimensions(&tensor) == shape {
+        return tensor;
+    }
+    Dispatch::float_reshape(tensor, Shape::from(shape.to_vec()))
+}
+
+/// Gives both tensors the same rank by leading dimensions of one, as ONNX broadcasting asks;
+/// the backends broadcast dimensions of one themselves.
+pub(crate) fn align(left: DeviceTensor, right: DeviceTensor) -> (DeviceTensor, DeviceTensor) {
+    let rank = dimensions(&left).len().max(dimensions(&right).len());
+    (lead(left, rank), lead(right, rank))
+}
+
+fn lead(tensor: DeviceTensor, rank: usize) -> DeviceTensor {
+    let shape = dimensions(&tensor);
+    let mut padded = vec![1; rank - shape.len()];
+    padded.extend(shape);
+    reshape(tensor, &padded)
+}
