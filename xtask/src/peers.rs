@@ -36,7 +36,7 @@ const PROGRAMS: [Program; 7] = [
 /// Packages of PyPI that a test may use: what pip installs, and what is imported.
 const PYTHON: [(&str, &str); 5] = [
     ("numpy", "numpy"),
-    ("onnx", "onnx"),
+    ("onnx==1.19.1", "onnx"), // the last whose wheel carries the backend tests as files
     ("onnxruntime", "onnxruntime"),
     ("safetensors", "safetensors"),
     ("tritonclient[http]", "tritonclient.http"),
@@ -96,7 +96,8 @@ fn install_from_debian(packages: &[&str]) {
 /// A virtual environment with the Python peers, made once and kept in the cache.
 fn python(environment: &Path, install: bool) -> Option<PathBuf> {
     let python = environment.join("bin").join("python");
-    let import = format!("import {}", PYTHON.map(|(_, module)| module).join(", "));
+    let modules = PYTHON.map(|(_, module)| module).join(", ");
+    let import = format!("import {modules}; assert onnx.__version__ == '1.19.1'");
     let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
     if install && !ready() {
         let made = make_environment(environment, &python);

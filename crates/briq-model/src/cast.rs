@@ -34,7 +34,7 @@ pub fn cast(project: &Project, outcome: &Outcome) -> Result<Draft, ModelError> {
     assets(&mut contents, project)?;
     training(&mut contents, project, outcome)?;
     contents.text("README.md", crate::card::card(project, outcome)?);
-    let manifest = manifest(project, outcome, &graph, &contents, examples);
+    let manifest = manifest(project, outcome, &graph, &contents, examples)?;
     contents.draft(manifest)
 }
 
@@ -90,17 +90,23 @@ fn training(contents: &mut Contents, project: &Project, outcome: &Outcome) -> Re
     Ok(())
 }
 
-fn manifest(project: &Project, outcome: &Outcome, graph: &Graph, contents: &Contents, examples: u64) -> Manifest {
+fn manifest(
+    project: &Project,
+    outcome: &Outcome,
+    graph: &Graph,
+    contents: &Contents,
+    examples: u64,
+) -> Result<Manifest, ModelError> {
     let package = &project.recipe.package;
     let parameters = outcome.trained.parameters.iter().map(|(_, _, values)| values.len() as u64).sum();
-    Manifest {
+    Ok(Manifest {
         format: FORMAT,
         name: package.name.clone(),
         version: package.version.clone(),
         description: package.description.clone(),
         license: package.license.clone(),
         authors: package.authors.clone(),
-        signature: signature(graph),
+        signature: signature(graph)?,
         model: ModelInfo {
             structure: entry(STRUCTURE),
             weights: contents.shards(),
@@ -113,7 +119,7 @@ fn manifest(project: &Project, outcome: &Outcome, graph: &Graph, contents: &Cont
         metrics: outcome.evaluation.metrics.clone(),
         lineage: lineage(project, outcome),
         entries: Vec::new(),
-    }
+    })
 }
 
 fn golden(project: &Project, examples: u64) -> Option<Golden> {

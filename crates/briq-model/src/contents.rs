@@ -115,18 +115,18 @@ pub(crate) fn entry(path: &str) -> EntryPath {
 }
 
 /// The inputs and outputs that callers see; every dimension that is not fixed is -1.
-pub(crate) fn signature(graph: &Graph) -> Signature {
-    let spec = |value: &briq_graph::Value| TensorSpec {
-        name: value.name.clone(),
-        datatype: datatype(value.element),
-        shape: value.shape.iter().map(|dim| dim.fixed().map_or(-1, |length| length as i64)).collect(),
+pub(crate) fn signature(graph: &Graph) -> Result<Signature, ModelError> {
+    let spec = |value: &briq_graph::Value| {
+        let shape = value.shape.iter().map(|dim| dim.fixed().map_or(-1, |length| length as i64)).collect();
+        Ok(TensorSpec { name: value.name.clone(), datatype: datatype(value.element)?, shape })
     };
-    Signature { inputs: graph.inputs.iter().map(spec).collect(), outputs: graph.outputs.iter().map(spec).collect() }
+    let specs = |values: &[briq_graph::Value]| values.iter().map(spec).collect::<Result<_, ModelError>>();
+    Ok(Signature { inputs: specs(&graph.inputs)?, outputs: specs(&graph.outputs)? })
 }
 
 /// The name that the inference protocol has for an element type.
-pub(crate) fn datatype(element: ElementType) -> DataType {
-    match element {
+pub(crate) fn datatype(element: ElementType) -> Result<DataType, ModelError> {
+    Ok(match element {
         ElementType::Bool => DataType::Bool,
         ElementType::U8 => DataType::Uint8,
         ElementType::U16 => DataType::Uint16,
@@ -140,5 +140,7 @@ pub(crate) fn datatype(element: ElementType) -> DataType {
         ElementType::BF16 => DataType::Bf16,
         ElementType::F32 => DataType::Fp32,
         ElementType::F64 => DataType::Fp64,
-    }
+        ElementType::Text => DataType::Bytes,
+        other => return Err(ModelError::invalid(format!("a manifest has no name for elements of {other}"))),
+    })
 }

@@ -50,7 +50,7 @@ pub fn import_onnx(source: &Path, package: &PackageSection, labels: &[String]) -
     }
     let proof = record(&mut contents, &engine)?;
     contents.text("README.md", card(&graph, package, source));
-    let manifest = manifest(package, &graph, &contents, proof.as_ref().ok().copied());
+    let manifest = manifest(package, &graph, &contents, proof.as_ref().ok().copied())?;
     Ok(Imported { draft: contents.draft(manifest)?, unproven: proof.err() })
 }
 
@@ -131,22 +131,27 @@ fn card(graph: &Graph, package: &PackageSection, source: &Path) -> String {
     )
 }
 
-fn manifest(package: &PackageSection, graph: &Graph, contents: &Contents, examples: Option<u64>) -> Manifest {
+fn manifest(
+    package: &PackageSection,
+    graph: &Graph,
+    contents: &Contents,
+    examples: Option<u64>,
+) -> Result<Manifest, ModelError> {
     let weights = graph.initializers.iter().filter(|initializer| initializer.element.is_float());
     let largest = weights.clone().max_by_key(|initializer| initializer.count());
-    Manifest {
+    Ok(Manifest {
         format: FORMAT,
         name: package.name.clone(),
         version: package.version.clone(),
         description: package.description.clone(),
         license: package.license.clone(),
         authors: package.authors.clone(),
-        signature: signature(graph),
+        signature: signature(graph)?,
         model: ModelInfo {
             structure: entry(STRUCTURE),
             weights: contents.shards(),
             parameters: weights.map(|initializer| initializer.count() as u64).sum(),
-            datatype: largest.map_or(briq_spec::DataType::Fp32, |initializer| datatype(initializer.element)),
+            datatype: largest.map_or(Ok(briq_spec::DataType::Fp32), |initializer| datatype(initializer.element))?,
             opset: graph.opset,
         },
         labels: contents.has(LABELS).then(|| entry(LABELS)),
@@ -159,5 +164,5 @@ fn manifest(package: &PackageSection, graph: &Graph, contents: &Contents, exampl
         metrics: std::collections::BTreeMap::new(),
         lineage: Lineage::default(),
         entries: Vec::new(),
-    }
+    })
 }
