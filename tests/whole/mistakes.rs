@@ -136,3 +136,13 @@ fn a_packing_that_fails_leaves_what_was_there() {
     briq.run(["pack", "gone", "-o", "iris.briq"]).exits(3);
     assert_eq!(fs::read(briq.folder().join("iris.briq")).expect("it is still there"), before);
 }
+
+#[test]
+fn there_is_nothing_to_go_back_to_after_one_revision() {
+    let briq = Briq::new();
+    packed(&briq);
+    let name = briq.deployment("iris");
+    briq.run(["deploy", "iris.briq", "--name", name, "--http", "127.0.0.1:0"]).succeeds();
+    let refused = briq.run(["rollback", name]).exits(3).says("no other revision served before");
+    assert_eq!(refused.stderr.matches("no other revision").count(), 1, "a cause is told once: {}", refused.stderr);
+}

@@ -1,5 +1,7 @@
 //! The one error of this crate: what was being done to what, and why it did not work.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,12 +9,26 @@ use std::path::Path;
 /// Something could not be planned, carried out or looked up.
 ///
 /// A refused revision is no error: it is an [`Outcome`](crate::Outcome).
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {doing}{}", kind.after_colon())]
+#[derive(Debug)]
 pub struct DeployError {
     doing: String,
-    #[source]
     kind: DeployErrorKind,
+}
+
+impl fmt::Display for DeployError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}{}", self.doing, self.kind.after_colon())
+    }
+}
+
+/// What the message tells already is no source; what the system said is one.
+impl Error for DeployError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            DeployErrorKind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Why it did not work.
@@ -91,9 +107,10 @@ impl DeployError {
         &self.kind
     }
 
-    /// There is no such deployment or revision.
+    /// There is no such deployment or revision, or none to go back to.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.kind, DeployErrorKind::NotFound | DeployErrorKind::NoSuchRevision(_))
+        use DeployErrorKind as Kind;
+        matches!(self.kind, Kind::NotFound | Kind::NoSuchRevision(_) | Kind::NoPrevious | Kind::NeverServed(_))
     }
 
     /// Another program listens at the address.
