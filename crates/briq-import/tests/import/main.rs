@@ -1,0 +1,1 @@
+//! The importers, on files that the frameworks wrote.

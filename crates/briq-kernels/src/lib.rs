@@ -1,0 +1,1 @@
+//! Fused single-precision kernels for the CPU, over plain slices.
