@@ -5,6 +5,7 @@ use briq_graph::{Dim, ElementType, Form, Graph, Initializer, Value as GraphValue
 
 use crate::backend::Backend;
 use crate::error::ModelError;
+use crate::network::Stored;
 use crate::runner::{Runner, on_host};
 use crate::value::{HostTensor, Value, download, upload};
 
@@ -27,7 +28,7 @@ impl BurnEngine {
     pub fn new<'a>(
         graph: &'a Graph,
         backend: Backend,
-        external: impl FnMut(&'a Initializer) -> Result<&'a [u8], ModelError>,
+        external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
     ) -> Result<Self, ModelError> {
         let (inputs, outputs) = (specs(&graph.inputs)?, specs(&graph.outputs)?);
         let runner = Runner::new(graph, backend, external)?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use briq_engine::{EngineError, GoldenExample, LoadedModel, Tensor, Tolerance};
 use briq_graph::{Data, Graph, Initializer, weights};
-use briq_package::Package;
+use briq_package::{Package, PackageError, Shared};
 use briq_spec::EntryPath;
 use briq_spec::manifest::{Golden, Manifest};
 use briq_spec::recipe::GoldenSection;
@@ -12,6 +12,8 @@ use briq_spec::recipe::GoldenSection;
 use crate::backend::Backend;
 use crate::engine::{BurnEngine, datatype};
 use crate::error::{ModelError, ModelErrorKind};
+use crate::network::Stored;
+use crate::value::Mapped;
 
 /// Loads a package on a backend, with its labels, golden examples and the tolerance for that backend.
 ///
@@ -39,11 +41,11 @@ pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelErr
 /// As [`load`].
 pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
     let graph = structure(package)?;
-    let mut shards: HashMap<&str, &[u8]> = HashMap::new();
+    let mut shards: HashMap<&str, Shared> = HashMap::new();
     for path in &package.manifest().model.weights {
-        shards.insert(path.as_str(), read(package, path)?);
+        shards.insert(path.as_str(), package.share(path).map_err(|error| unreadable(path, error))?);
     }
-    BurnEngine::new(&graph, backend, |initializer| slice(&shards, initializer))
+    BurnEngine::new(&graph, backend, |initializer| mapped(&shards, initializer))
 }
 
 /// The graph of a package; its tensors stay in the shards.
@@ -56,12 +58,14 @@ pub fn structure(package: &Package) -> Result<Graph, ModelError> {
 }
 
 fn read<'p>(package: &'p Package, path: &EntryPath) -> Result<&'p [u8], ModelError> {
-    package.read(path).map_err(|error| {
-        ModelError::new(ModelErrorKind::Io, format!("cannot read {path} of the package")).because(error)
-    })
+    package.read(path).map_err(|error| unreadable(path, error))
 }
 
-fn slice<'p>(shards: &HashMap<&str, &'p [u8]>, initializer: &Initializer) -> Result<&'p [u8], ModelError> {
+fn unreadable(path: &EntryPath, error: PackageError) -> ModelError {
+    ModelError::new(ModelErrorKind::Io, format!("cannot read {path} of the package")).because(error)
+}
+
+fn mapped<'a>(shards: &HashMap<&str, Shared>, initializer: &Initializer) -> Result<Stored<'a>, ModelError> {
     let missing = |reason: String| ModelError::invalid(format!("parameter `{}` {reason}", initializer.name));
     let Data::External { location, offset, length } = &initializer.data else {
         return Err(missing("has no value".into()));
@@ -69,8 +73,8 @@ fn slice<'p>(shards: &HashMap<&str, &'p [u8]>, initializer: &Initializer) -> Res
     let shard =
         shards.get(location.as_str()).ok_or_else(|| missing(format!("lies in {location}, which is no shard")))?;
     let range = usize::try_from(*offset).ok().zip(usize::try_from(*length).ok());
-    let bytes = range.and_then(|(start, length)| shard.get(start..start.checked_add(length)?));
-    bytes.ok_or_else(|| missing(format!("lies outside {location}")))
+    let part = range.and_then(|(start, length)| Mapped::new(shard.clone(), start..start.checked_add(length)?));
+    part.map(Stored::Mapped).ok_or_else(|| missing(format!("lies outside {location}")))
 }
 
 /// The labels of a package, in the order of the outputs.

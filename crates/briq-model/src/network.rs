@@ -1,17 +1,18 @@
 //! A graph whose operators are resolved, ready to run on a device.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use briq_graph::plan::{Plan, Step};
+use briq_graph::plan::{Plan, Slot, Step};
 use briq_graph::{Attribute, Data, ElementType, Graph, Initializer, Node};
 use burn::backend::DispatchDevice;
 
 use crate::error::ModelError;
+use crate::kernel::{self, Kernel};
 use crate::operator::{self, Call, Fault, Operator, Outcome, Run};
-use crate::value::{HostTensor, Value, upload};
+use crate::value::{HostTensor, Mapped, Value, upload};
 
 /// The values of a graph's initializers, in the graph's order.
 pub(crate) type Parameters = Vec<Value>;
@@ -23,8 +24,16 @@ pub(crate) type Bodies = BTreeMap<String, Body>;
 pub(crate) struct Network {
     graph: Arc<Graph>,
     plan: Plan,
-    operators: Vec<(Operator, Bodies)>,
+    operators: Vec<Prepared>,
     device: DispatchDevice,
+}
+
+/// What carries out one step.
+struct Prepared {
+    operator: Operator,
+    /// Stands before the operator, where there is one for this node and device.
+    kernel: Option<Box<dyn Kernel>>,
+    bodies: Bodies,
 }
 
 /// A graph within a node, with its constants.
@@ -65,10 +74,51 @@ impl Network {
         let plan = Plan::for_values(&graph, wanted)?;
         let prepare = |step: &Step| {
             let node = &graph.nodes[step.node];
-            Ok((resolve(node)?, bodies(node, graph.opset, &device)?))
+            Ok(Prepared { operator: resolve(node)?, kernel: None, bodies: bodies(node, graph.opset, &device)? })
         };
         let operators = plan.steps.iter().map(prepare).collect::<Result<_, ModelError>>()?;
         Ok(Self { graph, plan, operators, device })
+    }
+
+    /// Prepares kernels for a network whose parameters will not change. What they have packed is taken out of
+    /// `parameters`, unless something else reads it.
+    ///
+    /// # Errors
+    /// When the constants of a node contradict each other.
+    pub(crate) fn settle(&mut self, parameters: &mut Parameters) -> Result<(), ModelError> {
+        if !kernel::serves(&self.device) {
+            return Ok(());
+        }
+        let constants: HashMap<Slot, usize> = self.plan.initializers.iter().copied().collect();
+        for (step, prepared) in self.plan.steps.iter_mut().zip(&mut self.operators) {
+            let node = &self.graph.nodes[step.node];
+            let known = |slot: &Option<Slot>| slot.and_then(|slot| constants.get(&slot)).map(|&at| parameters[at].clone());
+            let inputs = step.inputs.iter().map(known).collect();
+            let mut run = Run::default();
+            let mut call = Call::new(node, inputs, &mut run, &prepared.bodies, (&self.device, self.graph.opset));
+            let before: Vec<bool> = call.inputs.iter().map(Option::is_some).collect();
+            let kernel = kernel::prepare(&mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
+            for (at, input) in call.inputs.iter().enumerate().filter(|(at, input)| before[*at] && input.is_none()) {
+                debug_assert!(input.is_none() && kernel.is_some(), "what takes a constant is a kernel");
+                step.inputs[at] = None;
+            }
+            prepared.kernel = kernel;
+        }
+        self.release(parameters);
+        Ok(())
+    }
+
+    /// Lets go of the parameters that no step reads any more.
+    fn release(&mut self, parameters: &mut Parameters) {
+        let read: HashSet<Slot> = self.plan.steps.iter().flat_map(|step| &step.inputs).flatten().copied().collect();
+        let wanted: HashSet<Slot> = self.plan.outputs.iter().copied().collect();
+        let (kept, packed) = std::mem::take(&mut self.plan.initializers)
+            .into_iter()
+            .partition(|(slot, _)| read.contains(slot) || wanted.contains(slot));
+        self.plan.initializers = kept;
+        for (_, position) in packed {
+            parameters[position] = Value::Absent;
+        }
     }
 
     /// Computes the wanted values from `inputs`, which are in the graph's order.
@@ -85,8 +135,8 @@ impl Network {
         for &(slot, position) in &self.plan.initializers {
             slots[slot] = Some(parameters[position].clone());
         }
-        for (step, (operator, bodies)) in self.plan.steps.iter().zip(&self.operators) {
-            self.step(step, *operator, bodies, &mut slots, run)?;
+        for (step, prepared) in self.plan.steps.iter().zip(&self.operators) {
+            self.step(step, prepared, &mut slots, run)?;
         }
         self.plan.outputs.iter().map(|&slot| self.output(&slots, slot)).collect()
     }
@@ -98,15 +148,14 @@ impl Network {
     fn step(
         &self,
         step: &Step,
-        operator: Operator,
-        bodies: &Bodies,
+        prepared: &Prepared,
         slots: &mut [Option<Value>],
         run: &mut Run,
     ) -> Result<(), ModelError> {
         let node = &self.graph.nodes[step.node];
         let inputs = step.inputs.iter().map(|slot| slot.and_then(|slot| read(slots, slot, step))).collect();
-        let mut call = Call::new(node, inputs, run, bodies, (&self.device, self.graph.opset));
-        let outputs = guarded(operator, &mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
+        let mut call = Call::new(node, inputs, run, &prepared.bodies, (&self.device, self.graph.opset));
+        let outputs = guarded(prepared, &mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
         for (slot, value) in step.outputs.iter().zip(outputs) {
             if let Some(slot) = slot {
                 slots[*slot] = Some(value);
@@ -119,9 +168,20 @@ impl Network {
     }
 }
 
+impl Prepared {
+    fn compute(&self, call: &mut Call) -> Outcome {
+        if let Some(kernel) = &self.kernel
+            && let Some(outputs) = kernel.run(call)?
+        {
+            return Ok(outputs);
+        }
+        (self.operator)(call)
+    }
+}
+
 /// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
-fn guarded(operator: Operator, call: &mut Call) -> Outcome {
-    let outcome = catch_unwind(AssertUnwindSafe(|| operator(call).and_then(|values| call.settled(values))));
+fn guarded(prepared: &Prepared, call: &mut Call) -> Outcome {
+    let outcome = catch_unwind(AssertUnwindSafe(|| prepared.compute(call).and_then(|values| call.settled(values))));
     outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(message(panic.as_ref()))))
 }
 
@@ -155,21 +215,48 @@ fn bodies(node: &Node, opset: u32, device: &DispatchDevice) -> Result<Bodies, Mo
     Ok(bodies)
 }
 
+/// The bytes of an initializer that is kept outside its graph.
+pub enum Stored<'a> {
+    /// To be copied to the device.
+    Borrowed(&'a [u8]),
+    /// In the memory map of a package, where they stay if the device computes in this machine's memory.
+    Mapped(Mapped),
+}
+
+impl Stored<'_> {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Mapped(mapped) => mapped.bytes(),
+        }
+    }
+}
+
 /// Uploads every initializer; `external` finds the bytes of those that are not in the graph itself.
 pub(crate) fn upload_all<'a>(
     graph: &'a Graph,
     device: &DispatchDevice,
-    mut external: impl FnMut(&'a Initializer) -> Result<&'a [u8], ModelError>,
+    mut external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
 ) -> Result<Parameters, ModelError> {
-    let bytes = |initializer: &'a Initializer| match &initializer.data {
-        Data::Inline(bytes) => Ok(bytes.as_slice()),
+    let mut stored = |initializer: &'a Initializer| match &initializer.data {
+        Data::Inline(bytes) => Ok(Stored::Borrowed(bytes)),
         Data::External { .. } | Data::Unset => external(initializer),
     };
-    let mut bytes = bytes;
-    graph.initializers.iter().map(|initializer| constant(initializer, bytes(initializer)?, device)).collect()
+    graph.initializers.iter().map(|initializer| constant(initializer, &stored(initializer)?, device)).collect()
 }
 
-fn constant(initializer: &Initializer, bytes: &[u8], device: &DispatchDevice) -> Result<Value, ModelError> {
+fn constant(initializer: &Initializer, stored: &Stored, device: &DispatchDevice) -> Result<Value, ModelError> {
+    if let Stored::Mapped(mapped) = stored
+        && kernel::serves(device)
+        && initializer.element == ElementType::F32
+        && !initializer.shape.is_empty()
+        && let Some(tensor) = mapped.tensor(&initializer.shape)
+    {
+        return Ok(Value::Device(tensor));
+    }
+    let bytes = stored.bytes();
     let whole = initializer.element == ElementType::F32 && !initializer.shape.is_empty() && !bytes.is_empty();
     if whole && bytes.len() == initializer.byte_length() {
         let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();

@@ -8,7 +8,7 @@ use burn::backend::DispatchDevice;
 
 use crate::backend::Backend;
 use crate::error::ModelError;
-use crate::network::{Network, Parameters, upload_all};
+use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch};
 use crate::value::{HostTensor, Value};
 
@@ -30,7 +30,7 @@ impl Runner {
     pub fn new<'a>(
         graph: &'a Graph,
         backend: Backend,
-        external: impl FnMut(&'a Initializer) -> Result<&'a [u8], ModelError>,
+        external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
     ) -> Result<Self, ModelError> {
         let device = backend.device()?.as_dispatch().clone();
         let parameters = upload_all(graph, &device, external)?;

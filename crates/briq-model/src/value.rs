@@ -3,6 +3,7 @@
 mod bytes;
 mod device;
 mod host;
+mod mapped;
 mod small_float;
 
 use briq_graph::ElementType;
@@ -10,6 +11,7 @@ use burn::backend::DispatchDevice;
 
 pub(crate) use device::{DeviceTensor, align, dimensions, download, reshape, upload};
 pub(crate) use host::{Elements, HostTensor, limits};
+pub use mapped::Mapped;
 pub(crate) use small_float::round as round_small;
 
 /// What flows along an edge of the graph.

@@ -42,7 +42,7 @@ fn leaky_relu(call: &mut Call) -> Outcome {
 }
 
 /// `scale (max(x, 0) + alpha (exp(min(x / width, 0)) - 1))`: both branches stay finite for every finite `x`.
-fn exponential(x: DeviceTensor, alpha: f64, width: f64) -> DeviceTensor {
+pub(super) fn scaled_exponential(x: DeviceTensor, alpha: f64, width: f64) -> DeviceTensor {
     let negative = Dispatch::float_clamp_max(x.clone(), Scalar::Float(0.0));
     let negative = if width == 1.0 { negative } else { scale(negative, width.recip()) };
     let exponential = Dispatch::float_sub_scalar(Dispatch::float_exp(negative), Scalar::Float(1.0));
@@ -56,20 +56,20 @@ fn scale(x: DeviceTensor, factor: f64) -> DeviceTensor {
 /// Clevert, Unterthiner and Hochreiter (2015).
 fn elu(call: &mut Call) -> Outcome {
     let alpha = call.number("alpha", 1.0)?;
-    on_device(call, |x| exponential(x, alpha, 1.0))
+    on_device(call, |x| scaled_exponential(x, alpha, 1.0))
 }
 
 /// Barron (2017).
 fn celu(call: &mut Call) -> Outcome {
     let alpha = call.number("alpha", 1.0)?;
-    on_device(call, |x| exponential(x, alpha, alpha))
+    on_device(call, |x| scaled_exponential(x, alpha, alpha))
 }
 
 /// Klambauer et al. (2017).
 fn selu(call: &mut Call) -> Outcome {
     let alpha = call.number("alpha", 1.673_263_192_176_818_8)?;
     let gamma = call.number("gamma", 1.050_701_022_148_132_3)?;
-    on_device(call, |x| scale(exponential(x, alpha, 1.0), gamma))
+    on_device(call, |x| scale(scaled_exponential(x, alpha, 1.0), gamma))
 }
 
 fn gelu(call: &mut Call) -> Outcome {
@@ -78,7 +78,7 @@ fn gelu(call: &mut Call) -> Outcome {
 }
 
 /// The tanh approximation of Hendrycks and Gimpel (2016), section 2.
-fn gelu_tanh(x: DeviceTensor) -> DeviceTensor {
+pub(super) fn gelu_tanh(x: DeviceTensor) -> DeviceTensor {
     let cube = Dispatch::float_mul(Dispatch::float_mul(x.clone(), x.clone()), x.clone());
     let inner = Dispatch::float_add(x.clone(), scale(cube, 0.044_715));
     let root = (2.0 / std::f64::consts::PI).sqrt();
@@ -93,24 +93,24 @@ fn hard_sigmoid(call: &mut Call) -> Outcome {
 }
 
 /// `max(0, min(1, alpha x + beta))`.
-fn ramp(x: DeviceTensor, alpha: f64, beta: f64) -> DeviceTensor {
+pub(super) fn ramp(x: DeviceTensor, alpha: f64, beta: f64) -> DeviceTensor {
     let line = Dispatch::float_add_scalar(scale(x, alpha), Scalar::Float(beta));
     Dispatch::float_clamp(line, Scalar::Float(0.0), Scalar::Float(1.0))
 }
 
 /// Howard et al. (2019).
-fn hard_swish(x: DeviceTensor) -> DeviceTensor {
+pub(super) fn hard_swish(x: DeviceTensor) -> DeviceTensor {
     Dispatch::float_mul(x.clone(), ramp(x, 1.0 / 6.0, 0.5))
 }
 
 /// `ln(1 + exp(-|x|)) + max(x, 0)`: finite for every finite `x`.
-fn softplus(x: DeviceTensor) -> DeviceTensor {
+pub(super) fn softplus(x: DeviceTensor) -> DeviceTensor {
     let small = Dispatch::float_exp(Dispatch::float_neg(Dispatch::float_abs(x.clone())));
     Dispatch::float_add(Dispatch::float_log1p(small), Dispatch::relu(x))
 }
 
 /// Misra (2019).
-fn mish(x: DeviceTensor) -> DeviceTensor {
+pub(super) fn mish(x: DeviceTensor) -> DeviceTensor {
     Dispatch::float_mul(x.clone(), Dispatch::float_tanh(softplus(x)))
 }
 

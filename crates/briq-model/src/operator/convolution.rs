@@ -11,7 +11,7 @@ use crate::value::{DeviceTensor, HostTensor, dimensions};
 pub(super) const OPERATORS: &[(&str, Operator)] =
     &[("Conv", conv), ("ConvInteger", conv_integer), ("QLinearConv", quantized_conv)];
 
-fn conv(call: &mut Call) -> Outcome {
+pub(super) fn conv(call: &mut Call) -> Outcome {
     let (x, weight, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
     one(convolved(call, x, weight, bias)?)
 }
@@ -79,17 +79,17 @@ fn quantized_conv(call: &mut Call) -> Outcome {
 }
 
 /// How a kernel moves over the spatial dimensions.
-pub(super) struct Window {
-    pub(super) kernel: Vec<usize>,
-    pub(super) stride: Vec<usize>,
+pub(crate) struct Window {
+    pub(crate) kernel: Vec<usize>,
+    pub(crate) stride: Vec<usize>,
     /// `(begin, end)` for each dimension.
-    pub(super) padding: Vec<(usize, usize)>,
-    pub(super) dilation: Vec<usize>,
+    pub(crate) padding: Vec<(usize, usize)>,
+    pub(crate) dilation: Vec<usize>,
 }
 
 impl Window {
     /// Reads `strides`, `dilations`, `pads` and `auto_pad` for an input `[batch, channels, …]`.
-    pub(super) fn of(call: &Call, kernel: &[usize], input: &[usize]) -> Result<Self, Fault> {
+    pub(crate) fn of(call: &Call, kernel: &[usize], input: &[usize]) -> Result<Self, Fault> {
         let rank = kernel.len();
         if input.len() != rank + 2 {
             return Err(Fault::because(format!("a window {kernel:?} does not move over {input:?}")));

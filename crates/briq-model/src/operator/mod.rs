@@ -11,6 +11,7 @@ mod cast;
 mod comparison;
 mod control;
 mod convolution;
+mod fused;
 mod generation;
 mod indexing;
 mod learning;
@@ -38,6 +39,7 @@ mod unary;
 use crate::value::{DeviceTensor, HostTensor, Value};
 
 pub(crate) use call::{Call, fetch};
+pub(crate) use convolution::Window;
 
 /// What an operator may ask of, or leave to, the run that it is part of.
 #[derive(Debug, Default)]
@@ -119,6 +121,7 @@ fn families(domain: &str) -> &'static [Family] {
     match domain {
         "" | "ai.onnx" => STANDARD,
         "ai.onnx.ml" => &[learning::OPERATORS],
+        briq_graph::pass::DOMAIN => &[fused::OPERATORS],
         _ => &[],
     }
 }

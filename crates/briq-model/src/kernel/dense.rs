@@ -1,0 +1,178 @@
+//! A single-precision tensor of flex as the memory that it is.
+
+use burn::backend::{BackendTensor, BackendTypes, DispatchTensor, DispatchTensorKind, Flex, TensorMetadata as _};
+use burn::tensor::{DType, Shape, TensorData};
+use briq_kernels::layout;
+
+use super::buffer::{buffer, recycled};
+use crate::operator::{Call, Fault};
+use crate::value::{DeviceTensor, Value};
+
+type FlexTensor = <Flex as BackendTypes>::FloatTensorPrimitive;
+
+/// A single-precision tensor of flex.
+///
+/// Images (`[batch, channels, …]`) may lie channels last in memory: their shape is the same, their strides tell.
+/// What comes out of a convolution stays so until something needs rows.
+pub(crate) struct Dense(FlexTensor);
+
+/// How the elements of a tensor follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The last axis moves fastest.
+    Rows,
+    /// Channels, the second axis, move fastest, then the last axis.
+    ChannelsLast,
+}
+
+impl Dense {
+    /// Whether an input is there and can be taken as a dense tensor.
+    pub(crate) fn fits(call: &Call, index: usize) -> bool {
+        call.inputs.get(index).and_then(Option::as_ref).is_some_and(|value| match value {
+            Value::Device(tensor) => tensor.dtype() == DType::F32 && on_flex(tensor),
+            Value::Host(tensor) => tensor.element == briq_graph::ElementType::F32,
+            _ => false,
+        })
+    }
+
+    /// Takes an input.
+    ///
+    /// # Errors
+    /// When it is absent or not of single precision on flex.
+    pub(crate) fn take(call: &mut Call, index: usize) -> Result<Self, Fault> {
+        match call.tensor(index)?.kind {
+            DispatchTensorKind::Flex(BackendTensor::Float(tensor)) if tensor.dtype() == DType::F32 => Ok(Self(tensor)),
+            _ => Err(Fault::WrongKind { index, expected: "single precision on the CPU" }),
+        }
+    }
+
+    /// Takes an input that the node may leave out.
+    ///
+    /// # Errors
+    /// As [`Dense::take`].
+    pub(crate) fn optional(call: &mut Call, index: usize) -> Result<Option<Self>, Fault> {
+        if call.has(index) { Self::take(call, index).map(Some) } else { Ok(None) }
+    }
+
+    /// A tensor whose elements lie in the given order.
+    pub(crate) fn new(shape: &[usize], order: Order, numbers: Vec<f32>) -> Self {
+        let stored = match order {
+            Order::Rows => shape.to_vec(),
+            Order::ChannelsLast => last(shape),
+        };
+        let data = TensorData::from_bytes(recycled(numbers), Shape::from(stored), DType::F32);
+        let tensor = FlexTensor::from_data(data);
+        match order {
+            Order::Rows => Self(tensor),
+            Order::ChannelsLast => Self(tensor.permute(&first_again(shape.len()))),
+        }
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.0.layout().shape()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// The order of the elements, where it is one of the two; rows where it is both.
+    pub(crate) fn order(&self) -> Option<Order> {
+        if self.0.is_contiguous() {
+            return Some(Order::Rows);
+        }
+        self.is_channels_last().then_some(Order::ChannelsLast)
+    }
+
+    pub(crate) fn is_channels_last(&self) -> bool {
+        let layout = self.0.layout();
+        let (shape, strides) = (layout.shape(), layout.strides());
+        if shape.len() < 3 {
+            return false;
+        }
+        let mut expected = 1;
+        let axes = std::iter::once(1).chain((2..shape.len()).rev()).chain([0]);
+        for axis in axes {
+            if shape[axis] != 1 && strides[axis] != expected {
+                return false;
+            }
+            expected *= shape[axis] as isize;
+        }
+        true
+    }
+
+    /// The same tensor with its rows in order.
+    pub(crate) fn rows(self) -> Self {
+        match self.order() {
+            Some(Order::Rows) => self,
+            Some(Order::ChannelsLast) => {
+                let shape = self.shape().to_vec();
+                let mut numbers = buffer(self.count());
+                let (batch, channels, points) = image(&shape);
+                layout::to_channels_first(self.numbers(), batch, channels, points, &mut numbers);
+                Self::new(&shape, Order::Rows, numbers)
+            }
+            None => Self(self.0.to_contiguous()),
+        }
+    }
+
+    /// The same tensor with its channels last in memory. It has three dimensions or more.
+    pub(crate) fn channels_last(self) -> Self {
+        if self.is_channels_last() {
+            return self;
+        }
+        let this = self.rows();
+        let shape = this.shape().to_vec();
+        let mut numbers = buffer(this.count());
+        let (batch, channels, points) = image(&shape);
+        layout::to_channels_last(this.numbers(), batch, channels, points, &mut numbers);
+        Self::new(&shape, Order::ChannelsLast, numbers)
+    }
+
+    /// In the given order.
+    pub(crate) fn ordered(self, order: Order) -> Self {
+        match order {
+            Order::Rows => self.rows(),
+            Order::ChannelsLast => self.channels_last(),
+        }
+    }
+
+    /// The elements as they lie in memory, of a tensor that is in one of the two orders.
+    pub(crate) fn numbers(&self) -> &[f32] {
+        let start = self.0.layout().start_offset();
+        &self.0.storage::<f32>()[start..start + self.count()]
+    }
+
+    /// The memory itself, where nothing else reads it.
+    pub(crate) fn numbers_mut(&mut self) -> Option<&mut [f32]> {
+        let (start, count) = (self.0.layout().start_offset(), self.count());
+        self.0.try_storage_mut::<f32>().map(|numbers| &mut numbers[start..start + count])
+    }
+}
+
+impl From<Dense> for Value {
+    fn from(dense: Dense) -> Self {
+        let kind = DispatchTensorKind::Flex(BackendTensor::Float(dense.0));
+        Self::Device(DispatchTensor { kind, autodiff: Default::default() })
+    }
+}
+
+/// Whether a tensor is one of flex, outside of training.
+pub(crate) fn on_flex(tensor: &DeviceTensor) -> bool {
+    matches!(tensor.kind, DispatchTensorKind::Flex(BackendTensor::Float(_)))
+}
+
+/// Batch, channels, and the points of the other dimensions together.
+fn image(shape: &[usize]) -> (usize, usize, usize) {
+    (shape[0], shape[1], shape[2..].iter().product())
+}
+
+/// `[batch, channels, …]` as `[batch, …, channels]`.
+fn last(shape: &[usize]) -> Vec<usize> {
+    [&shape[..1], &shape[2..], &shape[1..2]].concat()
+}
+
+/// The axes that bring the channels back to the second place.
+fn first_again(rank: usize) -> Vec<usize> {
+    std::iter::once(0).chain([rank - 1]).chain(1..rank - 1).collect()
+}

@@ -1,0 +1,101 @@
+//! Products with a constant matrix, with bias, residual and activation.
+
+use std::borrow::Cow;
+
+use briq_kernels::{Activation, Epilogue, PackedMatrix, Transposed, multiply};
+
+use super::buffer::buffer;
+use super::dense::{Dense, Order};
+use super::{Family, Kernel, activation, ready};
+use crate::operator::{Call, Fault};
+use crate::value::Value;
+
+pub(super) const KERNELS: Family = &[("MatMul", product), ("Gemm", gemm)];
+
+/// A matrix that is packed, and what is done to its products.
+struct Packed {
+    matrix: PackedMatrix,
+    bias: Option<Vec<f32>>,
+    /// The input that is added to the result.
+    residual: usize,
+    activation: Activation,
+}
+
+/// `A · W`, the last two axes of `A`.
+fn product(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    if !Dense::fits(call, 1) || call.shape(1)?.len() != 2 {
+        return Ok(None);
+    }
+    let weights = Dense::take(call, 1)?.rows();
+    let matrix = packed(&weights, Transposed::No, 1.0);
+    ready(Packed { matrix, bias: None, residual: 3, activation: Activation::Identity })
+}
+
+/// `activation(α A · W + β B + Z)` where `W` and `B` are constant and `B` is one row.
+fn gemm(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    let biased = call.node.input(2).is_some();
+    if !Dense::fits(call, 1) || call.shape(1)?.len() != 2 || call.flag("transA", false)? {
+        return Ok(None);
+    }
+    let transposed = if call.flag("transB", false)? { Transposed::Yes } else { Transposed::No };
+    let shape = call.shape(1)?;
+    let columns = if matches!(transposed, Transposed::Yes) { shape[0] } else { shape[1] };
+    if biased && !(Dense::fits(call, 2) && is_row(&call.shape(2)?, columns)) {
+        return Ok(None);
+    }
+    let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
+    let activation = activation(call)?;
+    let matrix = packed(&Dense::take(call, 1)?.rows(), transposed, alpha);
+    let bias = Dense::optional(call, 2)?.map(|bias| row(bias.rows().numbers(), columns, beta));
+    ready(Packed { matrix, bias, residual: 3, activation })
+}
+
+/// One number for each column, or one for all.
+fn is_row(shape: &[usize], columns: usize) -> bool {
+    let count: usize = shape.iter().product();
+    count == 1 || (count == columns && shape.last() == Some(&columns))
+}
+
+fn row(numbers: &[f32], columns: usize, factor: f32) -> Vec<f32> {
+    let one = |at: usize| numbers[if numbers.len() == 1 { 0 } else { at }] * factor;
+    (0..columns).map(one).collect()
+}
+
+fn packed(weights: &Dense, transposed: Transposed, factor: f32) -> PackedMatrix {
+    let numbers = weights.numbers();
+    let scaled = if factor == 1.0 {
+        Cow::Borrowed(numbers)
+    } else {
+        Cow::Owned(numbers.iter().map(|number| number * factor).collect())
+    };
+    let (first, second) = (weights.shape()[0], weights.shape()[1]);
+    match transposed {
+        Transposed::No => PackedMatrix::pack(&scaled, first, second, transposed),
+        Transposed::Yes => PackedMatrix::pack(&scaled, second, first, transposed),
+    }
+}
+
+impl Kernel for Packed {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        let x = Dense::take(call, 0)?.rows();
+        let shape = x.shape();
+        let (inner, columns) = (self.matrix.rows(), self.matrix.columns());
+        if shape.last() != Some(&inner) {
+            return Err(Fault::because(format!("{shape:?} and {:?} do not multiply", [inner, columns])));
+        }
+        let rows = shape[..shape.len() - 1].iter().product();
+        let result = [&shape[..shape.len() - 1], &[columns]].concat();
+        let residual = Dense::optional(call, self.residual)?.map(Dense::rows);
+        if residual.as_ref().is_some_and(|residual| residual.shape() != result) {
+            return Err(Fault::because(format!("what is added does not have the shape {result:?}")));
+        }
+        let mut numbers = buffer(rows * columns);
+        let epilogue = Epilogue {
+            bias: self.bias.as_deref(),
+            residual: residual.as_ref().map(Dense::numbers),
+            activation: self.activation,
+        };
+        multiply(x.numbers(), rows, &self.matrix, &epilogue, &mut numbers);
+        Ok(Some(vec![Dense::new(&result, Order::Rows, numbers).into()]))
+    }
+}
