@@ -42,6 +42,9 @@ const PYTHON: [(&str, &str); 5] = [
     ("tritonclient[http]", "tritonclient.http"),
 ];
 
+/// The packages of PyPI of the runtime that speed is compared with; in an environment of its own, because tests need none of it.
+const TRACT: [(&str, &str); 2] = [("numpy", "numpy"), ("tract==0.23.9", "tract")];
+
 /// What was found, and what has to be done without.
 pub(crate) struct Peers {
     /// The interpreter that has the Python peers.
@@ -58,7 +61,7 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
         install_from_debian(&packages);
     }
     let mut missing: Vec<_> = absent().map(|program| program.name.to_owned()).collect();
-    let python = python(&workspace::cache()?.join("peers").join("python"), install);
+    let python = python("python", &PYTHON, "onnx.__version__ == '1.19.1'", install)?;
     if python.is_none() {
         missing.extend(PYTHON.map(|(package, _)| format!("{package} (Python)")));
     }
@@ -93,23 +96,30 @@ fn install_from_debian(packages: &[&str]) {
     }
 }
 
-/// A virtual environment with the Python peers, made once and kept in the cache.
-fn python(environment: &Path, install: bool) -> Option<PathBuf> {
-    let python = environment.join("bin").join("python");
-    let modules = PYTHON.map(|(_, module)| module).join(", ");
-    let import = format!("import {modules}; assert onnx.__version__ == '1.19.1'");
-    let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
-    if install && !ready() {
-        let made = make_environment(environment, &python);
-        made.inspect_err(|error| eprintln!("peers: {error:#}")).ok()?;
-    }
-    ready().then_some(python)
+/// The interpreter that has tract, installed where it is missing.
+pub(crate) fn tract() -> Result<Option<PathBuf>> {
+    python("tract", &TRACT, "True", true)
 }
 
-fn make_environment(environment: &Path, python: &Path) -> Result<()> {
+/// The interpreter of a virtual environment with these packages, made once and kept in the cache.
+fn python(name: &str, packages: &[(&str, &str)], holds: &str, install: bool) -> Result<Option<PathBuf>> {
+    let environment = workspace::cache()?.join("peers").join(name);
+    let python = environment.join("bin").join("python");
+    let modules: Vec<_> = packages.iter().map(|(_, module)| *module).collect();
+    let import = format!("import {}; assert {holds}", modules.join(", "));
+    let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
+    if install && !ready() {
+        let made = make_environment(&environment, &python, packages);
+        let _ = made.inspect_err(|error| eprintln!("peers: {error:#}"));
+    }
+    Ok(ready().then_some(python))
+}
+
+fn make_environment(environment: &Path, python: &Path, packages: &[(&str, &str)]) -> Result<()> {
     process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    process::run(Command::new(python).args(install).args(PYTHON.map(|(package, _)| package)).stdin(Stdio::null()))
+    let names = packages.iter().map(|(package, _)| package);
+    process::run(Command::new(python).args(install).args(names).stdin(Stdio::null()))
 }
 
 /// Mesa's llvmpipe, by the file that tells the Vulkan loader of it.

@@ -49,6 +49,7 @@ pub(crate) enum Verb {
     Yank(verb::yank::Arguments),
     Gc(verb::gc::Arguments),
     Predict(verb::predict::Arguments),
+    Bench(verb::bench::Arguments),
     Serve(verb::serve::Arguments),
     Deploy(verb::deploy::Arguments),
     Status(verb::status::Arguments),

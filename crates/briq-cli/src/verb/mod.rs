@@ -2,6 +2,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod backends;
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod evaluate;
@@ -54,6 +55,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Yank(arguments) => yank::run(&arguments, context),
         Verb::Gc(arguments) => gc::run(&arguments, context),
         Verb::Predict(arguments) => predict::run(&arguments, context),
+        Verb::Bench(arguments) => bench::run(&arguments, context),
         Verb::Serve(arguments) => serve::run(&arguments, context),
         Verb::Deploy(arguments) => deploy::run(&arguments, context),
         Verb::Status(arguments) => status::run(&arguments, context),
