@@ -68,6 +68,33 @@ impl Dense {
         }
     }
 
+    /// A tensor of a shape as it lies in memory: channels last, where the order says so.
+    pub(crate) fn from_stored(stored: &[usize], order: Order, numbers: Vec<f32>) -> Self {
+        let shape = match order {
+            Order::Rows => stored.to_vec(),
+            Order::ChannelsLast => first_again(stored.len()).iter().map(|&axis| stored[axis]).collect(),
+        };
+        Self::new(&shape, order, numbers)
+    }
+
+    /// The shape as the elements lie in memory.
+    pub(crate) fn stored(&self, order: Order) -> Vec<usize> {
+        match order {
+            Order::Rows => self.shape().to_vec(),
+            Order::ChannelsLast => last(self.shape()),
+        }
+    }
+
+    /// The same tensor with leading dimensions of one up to a rank.
+    pub(crate) fn led(self, rank: usize) -> Self {
+        let missing = rank - self.shape().len();
+        if missing == 0 {
+            return self;
+        }
+        let shape = [&vec![1; missing], self.shape()].concat();
+        Self(self.rows().0.reshape(Shape::from(shape)))
+    }
+
     pub(crate) fn shape(&self) -> &[usize] {
         self.0.layout().shape()
     }

@@ -8,7 +8,9 @@ mod activation;
 mod buffer;
 mod convolution;
 mod dense;
+mod elementwise;
 mod linear;
+mod normalization;
 mod pooling;
 mod threads;
 
@@ -36,7 +38,8 @@ type Prepare = fn(&mut Call) -> Result<Option<Box<dyn Kernel>>, Fault>;
 /// The kernels of a family of operators, by name.
 type Family = &'static [(&'static str, Prepare)];
 
-const KERNELS: &[Family] = &[convolution::KERNELS, linear::KERNELS, pooling::KERNELS];
+const KERNELS: &[Family] =
+    &[convolution::KERNELS, elementwise::KERNELS, linear::KERNELS, normalization::KERNELS, pooling::KERNELS];
 
 /// Whether this device is the one that the kernels are for.
 pub(crate) fn serves(device: &DispatchDevice) -> bool {

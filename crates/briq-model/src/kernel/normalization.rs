@@ -1,0 +1,93 @@
+//! Rows that are normalised: softmax and layer normalisation.
+
+use briq_kernels::InOut;
+use briq_kernels::normalization::{LayerNorm, layer_norm, rms_norm};
+use briq_kernels::softmax::{log_softmax, softmax};
+
+use super::buffer::buffer;
+use super::dense::{Dense, Order};
+use super::{Family, Kernel, ready};
+use crate::operator::{Call, Fault, axis};
+use crate::value::Value;
+
+pub(super) const KERNELS: Family = &[
+    ("Softmax", |call| rows(call, softmax)),
+    ("LogSoftmax", |call| rows(call, log_softmax)),
+    ("LayerNormalization", |call| normalized(call, layer_norm)),
+    ("RMSNormalization", |call| normalized(call, rms_norm)),
+];
+
+/// Fills rows in place where nothing else reads the input.
+fn filled(x: Dense, function: impl Fn(InOut)) -> Vec<Value> {
+    let mut x = x.rows();
+    if let Some(numbers) = x.numbers_mut() {
+        function(InOut::in_place(numbers));
+        return vec![x.into()];
+    }
+    let mut numbers = buffer(x.count());
+    function(InOut::between(x.numbers(), &mut numbers));
+    vec![Dense::new(x.shape(), Order::Rows, numbers).into()]
+}
+
+/// Softmax or its logarithm.
+struct Rows {
+    function: fn(InOut, usize),
+    axis: i64,
+    /// Before operator set 13 all axes from that one on are one row.
+    flat: bool,
+}
+
+fn rows(call: &mut Call, function: fn(InOut, usize)) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    let flat = call.opset < 13;
+    ready(Rows { function, axis: call.int("axis", if flat { 1 } else { -1 })?, flat })
+}
+
+impl Kernel for Rows {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        if !call.on_device(0) || !Dense::fits(call, 0) {
+            return Ok(None);
+        }
+        let shape = call.shape(0)?;
+        let axis = axis(self.axis, shape.len())?;
+        if !self.flat && axis + 1 != shape.len() {
+            return Ok(None);
+        }
+        let width = shape[axis..].iter().product();
+        Ok(Some(filled(Dense::take(call, 0)?, |values| (self.function)(values, width))))
+    }
+}
+
+/// Layer or root-mean-square normalisation with constant scale and bias.
+struct Normalized {
+    function: fn(InOut, &LayerNorm),
+    axis: i64,
+    scale: Dense,
+    bias: Option<Dense>,
+    epsilon: f32,
+}
+
+fn normalized(call: &mut Call, function: fn(InOut, &LayerNorm)) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    let biased = call.node.input(2).is_some();
+    if call.node.outputs.len() != 1 || !Dense::fits(call, 1) || (biased && !Dense::fits(call, 2)) {
+        return Ok(None);
+    }
+    let (axis, epsilon) = (call.int("axis", -1)?, call.float("epsilon", 1e-5)?);
+    if biased && call.shape(1)? != call.shape(2)? {
+        return Ok(None);
+    }
+    let (scale, bias) = (Dense::take(call, 1)?.rows(), Dense::optional(call, 2)?.map(Dense::rows));
+    ready(Normalized { function, axis, scale, bias, epsilon })
+}
+
+impl Kernel for Normalized {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        let shape = call.shape(0)?;
+        let width: usize = shape[axis(self.axis, shape.len())?..].iter().product();
+        if width != self.scale.count() {
+            return Err(Fault::because(format!("{} factors do not fit rows of {width}", self.scale.count())));
+        }
+        let bias = self.bias.as_ref().map(Dense::numbers);
+        let norm = LayerNorm { scale: self.scale.numbers(), bias, epsilon: self.epsilon };
+        Ok(Some(filled(Dense::take(call, 0)?, |values| (self.function)(values, &norm))))
+    }
+}
