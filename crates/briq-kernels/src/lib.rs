@@ -1,1 +1,15 @@
 //! Fused single-precision kernels for the CPU, over plain slices.
+
+pub mod activation;
+pub mod attention;
+pub mod elementwise;
+pub mod epilogue;
+pub mod normalization;
+mod parallel;
+pub mod recurrent;
+pub mod simd;
+pub mod softmax;
+pub mod vector;
+
+pub use activation::Activation;
+pub use epilogue::Epilogue;
