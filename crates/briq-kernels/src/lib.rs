@@ -2,8 +2,11 @@
 
 pub mod activation;
 pub mod attention;
+mod buffer;
+pub mod convolution;
 pub mod elementwise;
 pub mod epilogue;
+pub mod matrix;
 pub mod normalization;
 mod parallel;
 pub mod recurrent;
