@@ -1,1 +1,18 @@
 //! Fused single-precision kernels for the CPU, over plain slices.
+
+pub mod activation;
+pub mod attention;
+mod buffer;
+pub mod convolution;
+pub mod elementwise;
+pub mod epilogue;
+pub mod matrix;
+pub mod normalization;
+mod parallel;
+pub mod recurrent;
+pub mod simd;
+pub mod softmax;
+pub mod vector;
+
+pub use activation::Activation;
+pub use epilogue::Epilogue;

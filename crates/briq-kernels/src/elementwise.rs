@@ -1,0 +1,1 @@
+//! Arithmetic of tensors, element by element.

@@ -1,0 +1,1 @@
+//! Layer, root-mean-square, batch, instance and group normalisation.
