@@ -48,6 +48,8 @@ pub mod onnx;
 pub mod plan;
 pub mod shape;
 
+pub mod pass;
+
 pub mod weights;
 
 pub use attribute::Attribute;

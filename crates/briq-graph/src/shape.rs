@@ -6,16 +6,24 @@
 
 mod arithmetic;
 mod context;
+mod elements;
+mod fused;
+mod indexing;
+mod inference;
 mod linear;
 mod normalization;
 mod rearranging;
+mod recurrent;
 mod reduction;
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use self::context::Context;
-use crate::{Attribute, Graph, GraphError, GraphErrorKind, Initializer, Node, Value, plan};
+pub(crate) use self::elements::Element;
+pub(crate) use self::inference::Inference;
+use crate::pass::FUSED_DOMAIN;
+use crate::{Graph, GraphError, GraphErrorKind, Initializer, Node, Value, plan};
 
 /// What is known of every value of a graph, by name.
 pub type Shapes = BTreeMap<String, Value>;
@@ -26,59 +34,132 @@ type Inferred = Result<Vec<context::Type>, GraphError>;
 type Rule = fn(&Context<'_>) -> Inferred;
 
 /// The standard operators with a rule.
-const RULES: [(&str, Rule); 52] = [
+const RULES: [(&str, Rule); 125] = [
     ("Abs", arithmetic::unary),
+    ("Acos", arithmetic::float_unary),
+    ("Acosh", arithmetic::float_unary),
     ("Add", arithmetic::binary),
+    ("And", arithmetic::binary),
+    ("ArgMax", reduction::search),
+    ("ArgMin", reduction::search),
+    ("Asin", arithmetic::float_unary),
+    ("Asinh", arithmetic::float_unary),
+    ("Atan", arithmetic::float_unary),
+    ("Atanh", arithmetic::float_unary),
     ("AveragePool", window::pool),
     ("BatchNormalization", normalization::batch),
+    ("BitwiseAnd", arithmetic::binary),
+    ("BitwiseNot", arithmetic::unary),
+    ("BitwiseOr", arithmetic::binary),
+    ("BitwiseXor", arithmetic::binary),
     ("Cast", arithmetic::cast),
     ("Ceil", arithmetic::unary),
+    ("Celu", arithmetic::float_unary),
     ("Clip", arithmetic::unary),
     ("Concat", rearranging::concat),
     ("Constant", arithmetic::constant),
+    ("ConstantOfShape", indexing::constant_of_shape),
     ("Conv", window::convolution),
+    ("Cos", arithmetic::float_unary),
+    ("Cosh", arithmetic::float_unary),
+    ("CumSum", arithmetic::unary),
     ("Div", arithmetic::binary),
     ("Dropout", arithmetic::dropout),
     ("Elu", arithmetic::float_unary),
+    ("Equal", arithmetic::comparison),
     ("Erf", arithmetic::float_unary),
     ("Exp", arithmetic::float_unary),
+    ("Expand", indexing::expand),
     ("Flatten", rearranging::flatten),
     ("Floor", arithmetic::unary),
+    ("GRU", recurrent::layer),
+    ("Gather", indexing::gather),
+    ("GatherElements", indexing::gather_elements),
     ("Gelu", arithmetic::float_unary),
     ("Gemm", linear::gemm),
     ("GlobalAveragePool", window::global_pool),
+    ("GlobalLpPool", window::global_pool),
     ("GlobalMaxPool", window::global_pool),
+    ("Greater", arithmetic::comparison),
+    ("GreaterOrEqual", arithmetic::comparison),
+    ("GroupNormalization", arithmetic::float_unary),
     ("HardSigmoid", arithmetic::float_unary),
+    ("HardSwish", arithmetic::float_unary),
+    ("Hardmax", arithmetic::float_unary),
     ("Identity", arithmetic::unary),
+    ("InstanceNormalization", arithmetic::float_unary),
+    ("IsInf", arithmetic::predicate),
+    ("IsNaN", arithmetic::predicate),
+    ("LRN", arithmetic::float_unary),
+    ("LSTM", recurrent::layer),
     ("LayerNormalization", normalization::layer),
     ("LeakyRelu", arithmetic::float_unary),
+    ("Less", arithmetic::comparison),
+    ("LessOrEqual", arithmetic::comparison),
     ("Log", arithmetic::float_unary),
     ("LogSoftmax", normalization::softmax),
+    ("LpNormalization", arithmetic::float_unary),
+    ("LpPool", window::pool),
     ("MatMul", linear::matmul),
     ("Max", arithmetic::variadic),
     ("MaxPool", window::pool),
+    ("Mean", arithmetic::variadic),
     ("Min", arithmetic::variadic),
+    ("Mish", arithmetic::float_unary),
+    ("Mod", arithmetic::binary),
     ("Mul", arithmetic::binary),
     ("Neg", arithmetic::unary),
+    ("Not", arithmetic::unary),
+    ("Or", arithmetic::binary),
+    ("PRelu", arithmetic::binary),
+    ("Pad", indexing::pad),
     ("Pow", arithmetic::power),
+    ("RMSNormalization", arithmetic::float_unary),
+    ("RNN", recurrent::layer),
+    ("Range", indexing::range),
     ("Reciprocal", arithmetic::float_unary),
+    ("ReduceL1", reduction::reduce),
+    ("ReduceL2", reduction::reduce),
+    ("ReduceLogSum", reduction::reduce),
+    ("ReduceLogSumExp", reduction::reduce),
     ("ReduceMax", reduction::reduce),
     ("ReduceMean", reduction::reduce),
     ("ReduceMin", reduction::reduce),
+    ("ReduceProd", reduction::reduce),
     ("ReduceSum", reduction::reduce),
+    ("ReduceSumSquare", reduction::reduce),
     ("Relu", arithmetic::unary),
     ("Reshape", rearranging::reshape),
+    ("Round", arithmetic::unary),
+    ("ScatterElements", arithmetic::unary),
+    ("ScatterND", arithmetic::unary),
     ("Selu", arithmetic::float_unary),
+    ("Shape", indexing::shape),
+    ("Shrink", arithmetic::float_unary),
     ("Sigmoid", arithmetic::float_unary),
+    ("Sign", arithmetic::unary),
+    ("Sin", arithmetic::float_unary),
+    ("Sinh", arithmetic::float_unary),
+    ("Size", indexing::size),
+    ("Slice", indexing::slice),
     ("Softmax", normalization::softmax),
     ("Softplus", arithmetic::float_unary),
     ("Softsign", arithmetic::float_unary),
+    ("Split", indexing::split),
     ("Sqrt", arithmetic::float_unary),
     ("Squeeze", rearranging::squeeze),
     ("Sub", arithmetic::binary),
+    ("Sum", arithmetic::variadic),
+    ("Swish", arithmetic::float_unary),
+    ("Tan", arithmetic::float_unary),
     ("Tanh", arithmetic::float_unary),
+    ("ThresholdedRelu", arithmetic::unary),
+    ("Tile", indexing::tile),
     ("Transpose", rearranging::transpose),
+    ("Trilu", arithmetic::unary),
     ("Unsqueeze", rearranging::unsqueeze),
+    ("Where", indexing::choose),
+    ("Xor", arithmetic::binary),
 ];
 
 /// The standard operators whose shapes can be inferred, in alphabetical order.
@@ -92,17 +173,11 @@ pub fn operators() -> impl Iterator<Item = &'static str> {
 /// Shapes that do not fit together (the error names the node and the shapes), operators without a rule, and graphs that
 /// have no order of execution.
 pub fn infer(graph: &Graph) -> Result<Shapes, GraphError> {
-    let mut shapes: Shapes = graph.inputs.iter().map(|value| (value.name.clone(), value.clone())).collect();
-    shapes.extend(graph.initializers.iter().map(|tensor| (tensor.name.clone(), declared(tensor))));
-    let constants = constants(graph);
+    let mut inference = Inference::new(graph);
     for position in plan::order(graph)? {
-        let node = &graph.nodes[position];
-        let context = Context::new(graph, node, &shapes, &constants)?;
-        for (name, (element, shape)) in node.outputs.iter().zip(rule(node)?(&context)?) {
-            shapes.insert(name.clone(), Value::new(name, element, shape));
-        }
+        inference.visit(&graph.nodes[position])?;
     }
-    Ok(shapes)
+    Ok(inference.into_shapes())
 }
 
 /// Infers and writes the result down: [`Graph::values`] then holds every value between the nodes, and the outputs
@@ -150,32 +225,14 @@ fn declared(tensor: &Initializer) -> Value {
     Value::new(&tensor.name, tensor.element, shape)
 }
 
-/// The most integers that a shape or a list of axes may have.
-const MAX_INTEGERS: usize = 64;
-
-/// Integers that are known before the graph runs: initializers, and what `Constant` nodes hold.
-fn constants(graph: &Graph) -> HashMap<&str, Vec<i64>> {
-    let short = |tensor: &&Initializer| tensor.shape.len() <= 1 && tensor.count() <= MAX_INTEGERS;
-    let initializers = graph.initializers.iter().filter(short);
-    let initializers = initializers.filter_map(|tensor| Some((tensor.name.as_str(), tensor.to_i64()?)));
-    let nodes = graph.nodes.iter().filter(|node| node.operator == "Constant");
-    let held = nodes.filter_map(|node| Some((node.outputs.first()?.as_str(), integers(node)?)));
-    initializers.chain(held).collect()
-}
-
-fn integers(node: &Node) -> Option<Vec<i64>> {
-    node.attributes.values().find_map(|attribute| match attribute {
-        Attribute::Tensor(tensor) => tensor.to_i64(),
-        Attribute::Int(number) => Some(vec![*number]),
-        Attribute::Ints(numbers) => Some(numbers.clone()),
-        _ => None,
-    })
-}
-
 fn rule(node: &Node) -> Result<Rule, GraphError> {
-    let found = RULES.binary_search_by_key(&node.operator.as_str(), |rule| rule.0).ok();
-    let standard = found.filter(|_| node.domain.is_empty());
-    standard.map(|position| RULES[position].1).ok_or_else(|| {
+    let table: &[(&str, Rule)] = match node.domain.as_str() {
+        "" => &RULES,
+        FUSED_DOMAIN => &fused::RULES,
+        _ => &[],
+    };
+    let found = table.binary_search_by_key(&node.operator.as_str(), |rule| rule.0);
+    found.map(|position| table[position].1).map_err(|_| {
         let operation = "infer the shape of";
         GraphError::new(GraphErrorKind::Unsupported, operation, node.label(), "the operator is not known here")
     })
@@ -188,5 +245,6 @@ mod tests {
     #[test]
     fn the_table_is_sorted() {
         assert!(RULES.is_sorted_by_key(|rule| rule.0));
+        assert!(fused::RULES.is_sorted_by_key(|rule| rule.0));
     }
 }

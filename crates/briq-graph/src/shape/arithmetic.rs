@@ -28,6 +28,17 @@ pub(super) fn power(context: &Context<'_>) -> Inferred {
     Ok(vec![(base.element, context.broadcast(&base.shape, &exponent.shape)?)])
 }
 
+/// Two inputs of one type, compared one by one.
+pub(super) fn comparison(context: &Context<'_>) -> Inferred {
+    let joined = binary(context)?;
+    Ok(joined.into_iter().map(|(_, shape)| (ElementType::Bool, shape)).collect())
+}
+
+/// A property of each element of one input.
+pub(super) fn predicate(context: &Context<'_>) -> Inferred {
+    Ok(vec![(ElementType::Bool, context.input(0)?.shape.clone())])
+}
+
 /// Any number of inputs of one type, broadcast.
 pub(super) fn variadic(context: &Context<'_>) -> Inferred {
     let inputs = context.all()?;

@@ -1,9 +1,11 @@
 //! What a rule sees of the node it judges.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use super::Shapes;
-use crate::{Dim, ElementType, Graph, GraphError, GraphErrorKind, Node, Value, brackets};
+use super::elements::Element;
+use super::inference::Elements;
+use crate::{Dim, ElementType, GraphError, GraphErrorKind, Node, Value, brackets};
 
 /// The element type and shape of one output.
 pub(super) type Type = (ElementType, Vec<Dim>);
@@ -13,17 +15,17 @@ pub(super) struct Context<'a> {
     node: &'a Node,
     opset: u32,
     inputs: Vec<Option<&'a Value>>,
-    constants: &'a HashMap<&'a str, Vec<i64>>,
+    elements: &'a Elements,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(
-        graph: &'a Graph,
         node: &'a Node,
+        opset: u32,
         shapes: &'a Shapes,
-        constants: &'a HashMap<&'a str, Vec<i64>>,
+        elements: &'a Elements,
     ) -> Result<Self, GraphError> {
-        let mut context = Self { node, opset: graph.opset, inputs: Vec::new(), constants };
+        let mut context = Self { node, opset, inputs: Vec::new(), elements };
         for position in 0..node.inputs.len() {
             let known = node.input(position).map(|name| {
                 shapes.get(name).ok_or_else(|| context.refuse(format!("the shape of its input `{name}` is not known")))
@@ -44,6 +46,11 @@ impl<'a> Context<'a> {
     /// How many inputs it has, absent ones included.
     pub(super) fn count(&self) -> usize {
         self.inputs.len()
+    }
+
+    /// How many outputs it has, unwanted ones included.
+    pub(super) fn outputs(&self) -> usize {
+        self.node.outputs.len()
     }
 
     /// An input that the operator cannot do without.
@@ -102,12 +109,31 @@ impl<'a> Context<'a> {
             return Ok(Some(numbers.to_vec()));
         }
         let Some(value) = self.node.input(position) else { return Ok(None) };
-        let known = self.constants.get(value).cloned();
+        let known = self.elements(position).and_then(|list| list.iter().map(Element::known).collect());
         let unknown = || {
             let reason = format!("its input `{value}` is not a constant of integers held in the model");
             GraphError::new(GraphErrorKind::Unsupported, "infer the shape of", self.node.label(), reason)
         };
         known.map(Some).ok_or_else(unknown)
+    }
+
+    /// What an input of integers holds, as far as that is known.
+    pub(super) fn elements(&self, position: usize) -> Option<&'a [Element]> {
+        self.elements.get(self.node.input(position)?).map(Vec::as_slice)
+    }
+
+    /// Whether an input is of integers.
+    pub(super) fn is_integer(&self, position: usize) -> bool {
+        let element = self.optional(position).map(|value| value.element);
+        element.is_some_and(|element| matches!(element, ElementType::I64 | ElementType::I32))
+    }
+
+    /// The axes that a `Shape` node reports.
+    pub(super) fn shape_range(&self, rank: usize) -> Range<usize> {
+        let signed = rank as i64;
+        let clamp = |axis: i64| (if axis < 0 { axis.saturating_add(signed) } else { axis }).clamp(0, signed) as usize;
+        let (start, end) = (self.int("start").unwrap_or(0), self.int("end").unwrap_or(signed));
+        clamp(start)..clamp(end).max(clamp(start))
     }
 
     /// An axis counted from the end where negative, as a position below `rank`.

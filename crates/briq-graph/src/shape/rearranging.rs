@@ -98,8 +98,10 @@ pub(super) fn concat(context: &Context<'_>) -> Inferred {
             shape[place] = context.agree((first, place), (other, place))?;
         }
     }
-    let lengths: Option<Vec<usize>> = inputs.iter().map(|input| input.shape[axis].fixed()).collect();
-    shape[axis] = lengths.map_or_else(unknown, |lengths| Dim::Fixed(lengths.iter().sum()));
+    if inputs.len() > 1 {
+        let lengths: Option<Vec<usize>> = inputs.iter().map(|input| input.shape[axis].fixed()).collect();
+        shape[axis] = lengths.map_or_else(unknown, |lengths| Dim::Fixed(lengths.iter().sum()));
+    }
     Ok(vec![(element, shape)])
 }
 

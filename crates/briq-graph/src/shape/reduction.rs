@@ -2,7 +2,7 @@
 
 use super::Inferred;
 use super::context::Context;
-use crate::Dim;
+use crate::{Dim, ElementType};
 
 /// `axes` is an attribute up to operator set 17 (12 for `ReduceSum`), an input after.
 pub(super) fn reduce(context: &Context<'_>) -> Inferred {
@@ -20,4 +20,16 @@ pub(super) fn reduce(context: &Context<'_>) -> Inferred {
         true => keep.then_some(Dim::Fixed(1)),
     });
     Ok(vec![(input.element, lengths.collect())])
+}
+
+/// Positions along one axis.
+pub(super) fn search(context: &Context<'_>) -> Inferred {
+    let input = context.input(0)?;
+    let axis = context.axis(context.int("axis").unwrap_or(0), input.shape.len())?;
+    let mut shape = input.shape.clone();
+    match context.int("keepdims").unwrap_or(1) {
+        0 => drop(shape.remove(axis)),
+        _ => shape[axis] = Dim::Fixed(1),
+    }
+    Ok(vec![(ElementType::I64, shape)])
 }

@@ -115,6 +115,7 @@ impl Windows {
     /// How many places the windows have along each axis.
     fn places(&self, context: &Context<'_>, input: &Value) -> Result<Vec<Dim>, GraphError> {
         let places = input.shape[2..].iter().enumerate().map(|(axis, length)| match length.fixed() {
+            None if self.keeps(axis) => Ok(length.clone()),
             None => Ok(unknown()),
             Some(length) => self.along(axis, length).map(Dim::Fixed).ok_or_else(|| {
                 let kernel = crate::brackets(&self.kernel);
@@ -122,6 +123,16 @@ impl Windows {
             }),
         });
         places.collect()
+    }
+
+    /// Whether there are as many places along an axis as it is long, however long it is.
+    fn keeps(&self, axis: usize) -> bool {
+        let reach = || (self.kernel[axis] - 1).checked_mul(self.dilations[axis]);
+        let padded = match &self.padding {
+            Padding::Same => true,
+            Padding::Explicit(pads) => reach() == pads[axis].checked_add(pads[axis + self.kernel.len()]),
+        };
+        padded && self.strides[axis] == 1
     }
 
     fn along(&self, axis: usize, length: usize) -> Option<usize> {

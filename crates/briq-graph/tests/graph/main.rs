@@ -3,6 +3,7 @@
 
 mod layers;
 mod onnx;
+mod pass;
 mod plan;
 mod runtime;
 mod samples;
