@@ -1,6 +1,7 @@
 //! Briq from outside: the program, driven as a person drives it.
 
 mod life;
+mod measuring;
 mod mistakes;
 mod tutorial;
 mod verbs;

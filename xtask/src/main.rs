@@ -41,7 +41,7 @@ enum Verb {
     Ci(ci::Arguments),
     /// Prove what the architecture promises: tiers, documentation, metadata, sources
     Tidy(tidy::Arguments),
-    /// Measure build times, sizes, packaging and serving
+    /// Measure build times, sizes, packaging and serving; `runtime` compares predictions with peers
     Bench(bench::Arguments),
     /// Build the documentation and check its generated pages
     Docs(docs::Arguments),

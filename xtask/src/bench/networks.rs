@@ -91,3 +91,19 @@ fn batched(lengths: &[usize]) -> Vec<Dim> {
 fn output(name: &str, shape: Vec<Dim>) -> Value {
     Value::new(name, ElementType::F32, shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_network_can_be_planned_and_fed() {
+        for network in &NETWORKS {
+            let graph = network.graph().expect(network.name);
+            briq_graph::plan::Plan::new(&graph).expect(network.name);
+            for input in &graph.inputs {
+                assert!(network.shape(input, 2).expect(network.name).starts_with(&[2]), "{}", network.name);
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Recurrent networks: two layers over a sequence, then a linear layer on the last step.
 
 use anyhow::Result;
-use briq_graph::{Attribute, Dim, ElementType, Graph};
+use briq_graph::{Attribute, Dim, ElementType, Graph, Initializer};
 
 use super::batched;
 use super::builder::Builder;
@@ -53,7 +53,8 @@ fn start(builder: &mut Builder, x: &str, hidden: usize) -> String {
     let batch = builder.node("Unsqueeze", &[&batch, &axis]);
     let (one, hidden) = (builder.integers(&[1]), builder.integers(&[hidden as i64]));
     let shape = builder.node_with("Concat", &[&one, &batch, &hidden], vec![("axis", Attribute::from(0_i64))]);
-    builder.node("ConstantOfShape", &[&shape])
+    let zero = Attribute::from(Initializer::from_f32("", vec![1], &[0.0]));
+    builder.node_with("ConstantOfShape", &[&shape], vec![("value", zero)])
 }
 
 fn layer(builder: &mut Builder, x: &str, features: usize, start: &str, cell: &Cell) -> String {

@@ -27,7 +27,10 @@ impl Contender {
         let output = BufReader::new(child.stdout.take().context("standard output was piped")?).lines();
         let mut contender = Self { name: name.to_owned(), ready: Value::Null, child, input, output };
         contender.ready = contender.hear()?;
-        Ok(contender)
+        match contender.ready["error"].as_str() {
+            Some(error) => bail!("{error}"),
+            None => Ok(contender),
+        }
     }
 
     /// Says one line and waits for the answer.

@@ -163,8 +163,11 @@ def main(name, path, threads, *specs):
     inputs = inputs_of(specs)
     runtime = RUNTIMES[name]()
     base = field("status", "VmRSS:")
-    _, engine = timed(runtime.load, path, int(threads), inputs)
-    outputs, first = timed(runtime.first)
+    try:
+        _, engine = timed(runtime.load, path, int(threads), inputs)
+        outputs, first = timed(runtime.first)
+    except Exception as error:  # each runtime has errors of its own
+        return say({"error": " ".join(str(error).split("Stack backtrace")[0].split())})
     load = {"open": 0.0, "engine": engine, "first": first}
     say({"name": name, "version": runtime.version, "load": load, "memory": memory(base)})
     runtime.bind(outputs)

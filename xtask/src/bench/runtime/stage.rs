@@ -50,7 +50,7 @@ impl Stage {
         };
         let peer_environment = peers::find(true)?;
         let find = |name: &String| Ok((name.clone(), interpreter(name, &peer_environment)?));
-        let peers = arguments.peers.iter().map(find).collect::<Result<_>>()?;
+        let peers = arguments.peers.iter().filter(|name| !name.is_empty()).map(find).collect::<Result<_>>()?;
         let folder = workspace.target.join("bench");
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         let pinned = succeeds("taskset", &["--version"]);

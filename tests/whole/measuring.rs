@@ -1,0 +1,54 @@
+//! `briq bench`: once, and in rounds.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use briq_tests::Briq;
+use serde_json::Value;
+
+/// A home with a package of one epoch.
+fn packed() -> Briq {
+    let briq = Briq::new();
+    briq.run(["new", "mlp", "--template", "mlp"]).succeeds();
+    let path = briq.folder().join("mlp/briq.toml");
+    let recipe = std::fs::read_to_string(&path).expect("the project has a recipe");
+    std::fs::write(path, recipe.replace("epochs = 30", "epochs = 1")).expect("it is ours");
+    briq.run(["train", "mlp"]).succeeds();
+    briq.run(["pack", "mlp", "-o", "mlp.briq"]).succeeds();
+    briq
+}
+
+#[test]
+fn a_package_is_measured() {
+    let briq = packed();
+    let bench = ["bench", "mlp.briq", "--backend", "flex", "--threads", "1", "--batch", "3", "--iterations", "7"];
+    let report = briq.run(bench.iter().copied().chain(["--json"])).succeeds().json();
+    assert_eq!([&report["batch"], &report["threads"], &report["latency"]["iterations"]], [3, 1, 7]);
+    let seconds = ["min", "median", "p95"].map(|name| report["latency"][name].as_f64().expect("seconds"));
+    assert!(seconds[0] > 0.0 && seconds.is_sorted(), "{report}");
+    let parameters = 64 * 64 + 64 + 64 * 10 + 10;
+    assert!(report["weights"].as_u64().is_some_and(|bytes| bytes >= 4 * parameters), "{report}");
+    assert!(briq.run(bench).succeeds().stdout.contains("median of 7 predictions"));
+    briq.run(["bench", "mlp.briq", "--range", "input=7..5"]).exits(2);
+}
+
+#[test]
+fn rounds_are_answered_line_by_line() {
+    let briq = packed();
+    let mut command = briq.command(["bench", "mlp.briq", "--backend", "flex", "--rounds"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("standard input was piped");
+    let file = briq.folder().join("outputs");
+    writeln!(input, "round 0.01\nmemory\noutputs {}", file.display()).expect("it listens");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends with its input");
+    assert!(output.status.success());
+    let lines: Vec<Value> =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let [loaded, round, memory, outputs] = &lines[..] else { panic!("four lines were expected: {lines:?}") };
+    assert!(loaded["load"]["first"].as_f64().is_some_and(|seconds| seconds > 0.0), "{loaded}");
+    assert!(round["median"].as_f64().is_some_and(|seconds| seconds > 0.0), "{round}");
+    assert!(memory.get("resident").is_some(), "{memory}");
+    assert_eq!(outputs["outputs"][0]["shape"], serde_json::json!([1, 10]));
+    assert_eq!(std::fs::metadata(file).expect("the outputs were written").len(), 40);
+}
