@@ -6,6 +6,7 @@ use briq_graph::{Dim, ElementType, Form, Graph, Initializer, Value as GraphValue
 use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::Stored;
+use crate::optimization::Optimization;
 use crate::runner::{Runner, on_host};
 use crate::value::{HostTensor, Value, download, upload};
 
@@ -30,8 +31,21 @@ impl BurnEngine {
         backend: Backend,
         external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
     ) -> Result<Self, ModelError> {
+        Self::optimized(graph, backend, &Optimization::default(), external)
+    }
+
+    /// [`BurnEngine::new`], with a choice of what is done to the graph before it runs.
+    ///
+    /// # Errors
+    /// As for [`BurnEngine::new`].
+    pub fn optimized<'a>(
+        graph: &'a Graph,
+        backend: Backend,
+        optimization: &Optimization,
+        external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
+    ) -> Result<Self, ModelError> {
         let (inputs, outputs) = (specs(&graph.inputs)?, specs(&graph.outputs)?);
-        let runner = Runner::new(graph, backend, external)?;
+        let runner = Runner::optimized(graph, backend, optimization, external)?;
         Ok(Self { runner, backend: backend.resolved().to_string(), inputs, outputs })
     }
 

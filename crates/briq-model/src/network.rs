@@ -216,6 +216,7 @@ fn bodies(node: &Node, opset: u32, device: &DispatchDevice) -> Result<Bodies, Mo
 }
 
 /// The bytes of an initializer that is kept outside its graph.
+#[derive(Clone, Debug)]
 pub enum Stored<'a> {
     /// To be copied to the device.
     Borrowed(&'a [u8]),

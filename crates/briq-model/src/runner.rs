@@ -1,15 +1,19 @@
 //! A graph that runs on values of every kind: the engine without a server's view of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use briq_graph::onnx::Datum;
+use briq_graph::pass::Report;
 use briq_graph::{Data, Graph, Initializer};
 use burn::backend::DispatchDevice;
 
 use crate::backend::Backend;
 use crate::error::ModelError;
+use crate::kernel::Threads;
 use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch};
+use crate::optimization::Optimization;
 use crate::value::{HostTensor, Value};
 
 /// A graph with its parameters on a device, ready to run.
@@ -20,6 +24,8 @@ pub struct Runner {
     parameters: Parameters,
     device: DispatchDevice,
     outputs: Vec<String>,
+    report: Report,
+    threads: Threads,
 }
 
 impl Runner {
@@ -32,12 +38,41 @@ impl Runner {
         backend: Backend,
         external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
     ) -> Result<Self, ModelError> {
+        Self::optimized(graph, backend, &Optimization::default(), external)
+    }
+
+    /// [`Runner::new`], with a choice of what is done to the graph before it runs.
+    ///
+    /// # Errors
+    /// As for [`Runner::new`].
+    pub fn optimized<'a>(
+        graph: &'a Graph,
+        backend: Backend,
+        optimization: &Optimization,
+        mut external: impl FnMut(&'a Initializer) -> Result<Stored<'a>, ModelError>,
+    ) -> Result<Self, ModelError> {
         let device = backend.device()?.as_dispatch().clone();
-        let parameters = upload_all(graph, &device, external)?;
+        let mut outside = HashMap::new();
+        for initializer in graph.initializers.iter().filter(|initializer| initializer.inline().is_none()) {
+            outside.insert(initializer.name.as_str(), external(initializer)?);
+        }
+        let (graph, report) = optimization.apply(graph, &outside)?;
+        let absent = |name: &str| ModelError::invalid(format!("parameter `{name}` has no value"));
+        let mut parameters = upload_all(&graph, &device, |initializer| {
+            outside.get(initializer.name.as_str()).cloned().ok_or_else(|| absent(&initializer.name))
+        })?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let network = Network::new(Arc::new(without_values(graph)), &names, device.clone())?;
-        Ok(Self { network, parameters, device, outputs })
+        let mut network = Network::new(Arc::new(without_values(graph)), &names, device.clone())?;
+        if optimization.kernels {
+            network.settle(&mut parameters)?;
+        }
+        Ok(Self { network, parameters, device, outputs, report, threads: Threads::default() })
+    }
+
+    /// What the passes did to the graph.
+    pub fn report(&self) -> &Report {
+        &self.report
     }
 
     /// Computes the graph's outputs from its inputs, both in the graph's order.
@@ -51,7 +86,7 @@ impl Runner {
     }
 
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
-        self.network.run(&self.parameters, inputs, &mut Run::default())
+        self.threads.run(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
     }
 
     pub(crate) fn device(&self) -> &DispatchDevice {
@@ -98,10 +133,9 @@ pub(crate) fn on_host(value: Value) -> Result<HostTensor, ModelError> {
 }
 
 /// The graph without the bytes of its parameters: they live on the device and in the package.
-fn without_values(graph: &Graph) -> Graph {
-    let mut lean = graph.clone();
-    for initializer in &mut lean.initializers {
+fn without_values(mut graph: Graph) -> Graph {
+    for initializer in &mut graph.initializers {
         initializer.data = Data::Unset;
     }
-    lean
+    graph
 }

@@ -1,6 +1,6 @@
 //! Convolutions over one or two dimensions, channels last, with bias, residual and activation.
 
-use briq_kernels::{Convolution, ConvolutionSpec};
+use briq_kernels::convolution::{Convolution, ConvolutionSpec};
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
@@ -67,7 +67,9 @@ impl Kernel for Packed {
         }
         let size = [if self.rank == 4 { shape[2] } else { 1 }, shape[self.rank - 1]];
         let output = self.convolution.output(size);
-        let output = output.ok_or_else(|| Fault::because(format!("the window is larger than {shape:?}")))?;
+        if output.contains(&0) {
+            return Err(Fault::because(format!("the window is larger than {shape:?}")));
+        }
         let mut result = vec![shape[0], self.filters];
         result.extend(&output[4 - self.rank..]);
         let residual = Dense::optional(call, 3)?.map(Dense::channels_last);

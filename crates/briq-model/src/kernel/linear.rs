@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use briq_kernels::{Activation, Epilogue, PackedMatrix, Transposed, multiply};
+use briq_kernels::matrix::{PackedMatrix, Transposed, multiply};
+use briq_kernels::{Activation, Epilogue};
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};

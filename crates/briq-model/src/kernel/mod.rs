@@ -51,7 +51,7 @@ pub(crate) fn serves(device: &DispatchDevice) -> bool {
 /// # Errors
 /// When the node's constants contradict each other.
 pub(crate) fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
-    if !matches!(call.node.domain.as_str(), "" | "ai.onnx" | briq_graph::pass::DOMAIN) {
+    if !matches!(call.node.domain.as_str(), "" | "ai.onnx" | briq_graph::pass::FUSED_DOMAIN) {
         return Ok(None);
     }
     let mut all = KERNELS.iter().copied().flatten();

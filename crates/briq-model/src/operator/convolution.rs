@@ -104,6 +104,16 @@ impl Window {
         Ok(Self { kernel: kernel.to_vec(), stride, padding, dilation })
     }
 
+    /// The window of a node that states its `kernel_shape`.
+    pub(crate) fn of_node(call: &Call, input: &[usize]) -> Result<Self, Fault> {
+        let wrong = |expected| Fault::WrongAttribute { name: "kernel_shape", expected };
+        let kernel = call.sizes("kernel_shape")?.ok_or_else(|| wrong("given"))?;
+        if kernel.contains(&0) {
+            return Err(wrong("positive"));
+        }
+        Self::of(call, &kernel, input)
+    }
+
     fn options<const N: usize>(&self, groups: usize) -> Result<ConvOptions<N>, Fault> {
         Ok(ConvOptions {
             stride: fixed(&self.stride)?,

@@ -40,6 +40,7 @@ use crate::value::{DeviceTensor, HostTensor, Value};
 
 pub(crate) use call::{Call, fetch};
 pub(crate) use convolution::Window;
+pub(crate) use pooling::pooled_shape;
 
 /// What an operator may ask of, or leave to, the run that it is part of.
 #[derive(Debug, Default)]
@@ -121,7 +122,7 @@ fn families(domain: &str) -> &'static [Family] {
     match domain {
         "" | "ai.onnx" => STANDARD,
         "ai.onnx.ml" => &[learning::OPERATORS],
-        briq_graph::pass::DOMAIN => &[fused::OPERATORS],
+        briq_graph::pass::FUSED_DOMAIN => &[fused::OPERATORS],
         _ => &[],
     }
 }

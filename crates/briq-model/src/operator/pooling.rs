@@ -20,13 +20,12 @@ pub(super) const OPERATORS: &[(&str, Operator)] = &[
 ];
 
 fn window(call: &Call) -> Result<Window, Fault> {
-    let shape = call.shape(0)?;
-    let kernel =
-        call.sizes("kernel_shape")?.ok_or(Fault::WrongAttribute { name: "kernel_shape", expected: "given" })?;
-    if kernel.contains(&0) {
-        return Err(Fault::WrongAttribute { name: "kernel_shape", expected: "positive" });
-    }
-    Window::of(call, &kernel, &shape)
+    Window::of_node(call, &call.shape(0)?)
+}
+
+/// The shape of what a window over a tensor `[batch, channels, …]` leaves.
+pub(crate) fn pooled_shape(input: &[usize], window: &Window, ceil: bool) -> Result<Vec<usize>, Fault> {
+    Pooled::new(input, window, ceil).map(|pooled| pooled.shape)
 }
 
 /// Whether the backends pool in this way: over two dimensions, rounding down.
