@@ -4,12 +4,15 @@ pub mod activation;
 pub mod attention;
 pub mod elementwise;
 pub mod epilogue;
+mod in_out;
 pub mod normalization;
 mod parallel;
 pub mod recurrent;
+pub mod reduction;
 pub mod simd;
 pub mod softmax;
-pub mod vector;
+mod vector;
 
 pub use activation::Activation;
 pub use epilogue::Epilogue;
+pub use in_out::InOut;
