@@ -7,12 +7,17 @@ pub mod convolution;
 pub mod elementwise;
 pub mod epilogue;
 pub mod matrix;
+mod in_out;
+pub mod layout;
 pub mod normalization;
 mod parallel;
+pub mod pooling;
 pub mod recurrent;
+pub mod reduction;
 pub mod simd;
 pub mod softmax;
-pub mod vector;
+mod vector;
 
 pub use activation::Activation;
 pub use epilogue::Epilogue;
+pub use in_out::InOut;

@@ -95,3 +95,11 @@ fn activation() -> impl Strategy<Value = Activation> {
         Activation::Mish,
     ])
 }
+//! The kernels, against plain loops.
+
+mod elementwise;
+mod normalization;
+mod reduction;
+mod softmax;
+mod support;
+mod vector;

@@ -1,0 +1,123 @@
+//! Times of the kernels that work number by number or row by row, on one and on two threads.
+//!
+//! `cargo bench -p briq-kernels --bench vector -- [PART OF A NAME] [UNIT]` prints the least of many times, in microseconds.
+
+use std::time::{Duration, Instant};
+
+use briq_kernels::elementwise::{Binary, Broadcast, Unary};
+use briq_kernels::normalization::{GroupNorm, LayerNorm, group_norm, layer_norm};
+use briq_kernels::reduction::{Extent, Reduction};
+use briq_kernels::simd::Unit;
+use briq_kernels::softmax::softmax;
+use briq_kernels::{Activation, InOut};
+
+/// How long each case is repeated.
+const BUDGET: Duration = Duration::from_millis(250);
+
+/// Numbers between -3 and 3.
+fn numbers(count: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 * 3.0 - 3.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+struct Bench {
+    filter: String,
+    unit: Unit,
+    pools: Vec<rayon::ThreadPool>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+        let filter = arguments.next().unwrap_or_default();
+        let unit = match arguments.next().as_deref() {
+            Some("portable") => Unit::Portable,
+            Some("avx2") => Unit::Avx2,
+            _ => Unit::current(),
+        };
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        Self { filter, unit, pools: [1, 2].map(pool).into() }
+    }
+
+    fn case(&self, name: &str, mut work: impl FnMut() + Send) {
+        if !name.contains(&self.filter) {
+            return;
+        }
+        let unit = self.unit;
+        let least: Vec<String> = self
+            .pools
+            .iter()
+            .map(|pool| pool.install(|| unit.force(|| least(&mut work))))
+            .map(|least| format!("{:10.1}", least.as_secs_f64() * 1e6))
+            .collect();
+        println!("{} us  {name}", least.join(""));
+    }
+}
+
+fn least(work: &mut impl FnMut()) -> Duration {
+    let start = Instant::now();
+    let mut least = Duration::MAX;
+    while start.elapsed() < BUDGET {
+        let before = Instant::now();
+        work();
+        least = least.min(before.elapsed());
+    }
+    least
+}
+
+fn main() {
+    let bench = Bench::new();
+    maps(&bench);
+    pairs(&bench);
+    rows(&bench);
+}
+
+fn maps(bench: &Bench) {
+    let x = numbers(1 << 20);
+    let mut y = vec![0.0; x.len()];
+    for function in [Unary::Tanh, Unary::Sigmoid, Unary::Exp, Unary::Erf, Unary::Ln] {
+        let name = format!("{function:?} 1M").to_lowercase();
+        bench.case(&name, || function.apply(InOut::between(&x, &mut y)));
+    }
+    let mut gelu = numbers(128 * 1536);
+    bench.case("gelu 128x1536", || {
+        gelu.copy_from_slice(&x[..128 * 1536]);
+        Activation::Gelu.apply(&mut gelu);
+    });
+}
+
+fn pairs(bench: &Bench) {
+    let (x, mut y) = (numbers(1 << 20), vec![0.0; 1 << 20]);
+    let mut case = |name: &str, left: &[usize], right: &[usize]| {
+        let broadcast = Broadcast::new(left, right).expect("the shapes fit");
+        let right = &x[..right.iter().product()];
+        bench.case(name, || Binary::Add.apply(&broadcast, &x, right, &mut y));
+    };
+    case("add 1M", &[1 << 20], &[1 << 20]);
+    case("add 1M, number", &[1 << 20], &[1]);
+    case("add 1M, vector of 16", &[1 << 16, 16], &[16]);
+    case("add 1M, vector of 1024", &[1 << 10, 1 << 10], &[1 << 10]);
+    case("add 1M, column", &[1 << 14, 64], &[1 << 14, 1]);
+}
+
+fn rows(bench: &Bench) {
+    for (rows, width) in [(12 * 128, 128), (128, 1000)] {
+        let (x, mut y) = (numbers(rows * width), vec![0.0; rows * width]);
+        bench.case(&format!("softmax {rows}x{width}"), || softmax(InOut::between(&x, &mut y), width));
+    }
+    for (rows, width) in [(128, 384), (1024, 768)] {
+        let (x, mut y) = (numbers(rows * width), vec![0.0; rows * width]);
+        let norm = LayerNorm { scale: &x[..width], bias: Some(&x[width..2 * width]), epsilon: 1e-5 };
+        bench.case(&format!("layer_norm {rows}x{width}"), || layer_norm(InOut::between(&x, &mut y), &norm));
+    }
+    let (x, mut y) = (numbers(56 * 56 * 256), vec![0.0; 56 * 56 * 256]);
+    let norm = GroupNorm { batch: 1, pixels: 56 * 56, groups: 32, scale: &x[..256], bias: &x[..256], epsilon: 1e-5 };
+    bench.case("group_norm 56x56x256, 32 groups", || group_norm(&x, &norm, &mut y));
+    let extent = Extent { outer: 1, reduced: 56 * 56, inner: 256 };
+    bench.case("mean 56x56 of 256", || Reduction::Mean.apply(&x, extent, &mut y[..256]));
+    bench.case("sum 1M", || Reduction::Sum.apply(&x[..1 << 20], Extent { outer: 1024, reduced: 1024, inner: 1 }, &mut y[..1024]));
+}
