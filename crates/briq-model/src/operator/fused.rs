@@ -47,12 +47,12 @@ fn finished(call: &Call, outputs: Vec<Value>, residual: Option<DeviceTensor>) ->
     let Some(Value::Device(x)) = outputs.into_iter().next() else {
         return Err(Fault::WrongKind { index: 0, expected: "floating point" });
     };
-    one(activated(sum(x, residual), activation(call)?))
+    one(activated(sum(x, residual), activation(call)?)?)
 }
 
-fn activated(x: DeviceTensor, activation: Activation) -> DeviceTensor {
+fn activated(x: DeviceTensor, activation: Activation) -> Result<DeviceTensor, Fault> {
     let number = |number: f32| Scalar::Float(f64::from(number));
-    match activation {
+    Ok(match activation {
         Activation::Identity => x,
         Activation::Relu => Dispatch::relu(x),
         Activation::Clip { min, max } => Dispatch::float_clamp(x, number(min), number(max)),
@@ -67,7 +67,8 @@ fn activated(x: DeviceTensor, activation: Activation) -> DeviceTensor {
         Activation::Elu(alpha) => scaled_exponential(x, f64::from(alpha), 1.0),
         Activation::Softplus => softplus(x),
         Activation::Mish => mish(x),
-    }
+        other => return Err(Fault::because(format!("{other:?} has no form on this backend"))),
+    })
 }
 
 /// Vaswani et al. (2017): `softmax(Q Kᵀ · scale + M) V` for each head, on `[batch, sequence, heads · depth]`.

@@ -80,7 +80,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    fn because(reason: impl Into<String>) -> Self {
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
         Self::Unsupported(reason.into())
     }
 }
