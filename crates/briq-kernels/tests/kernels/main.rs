@@ -1,7 +1,9 @@
 //! The kernels, against plain loops in double precision.
 
 mod convolution;
+mod layout;
 mod matrix;
+mod pooling;
 
 use briq_kernels::Activation;
 use briq_kernels::simd::Unit;
