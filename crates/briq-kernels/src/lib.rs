@@ -18,3 +18,4 @@ pub mod vector;
 
 pub use activation::Activation;
 pub use epilogue::Epilogue;
+pub use parallel::with_team;
