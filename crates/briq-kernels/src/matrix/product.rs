@@ -319,7 +319,7 @@ impl<R: Rows> Part<'_, '_, R> {
 }
 
 /// The bounds of an activation that does nothing but bound.
-const fn bounds(activation: Activation) -> Option<(f32, f32)> {
+pub(crate) const fn bounds(activation: Activation) -> Option<(f32, f32)> {
     match activation {
         Activation::Relu => Some((0.0, f32::INFINITY)),
         Activation::Clip { min, max } => Some((min, max)),
