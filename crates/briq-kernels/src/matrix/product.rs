@@ -123,7 +123,8 @@ impl<R: Rows> Product<'_, R> {
     fn pieces(&self) -> (usize, usize) {
         let lanes = self.matrix.unit().lanes();
         let steps = self.matrix.rows() * self.matrix.columns().div_ceil(lanes) + self.matrix.columns();
-        let pieces = Cost::per_item(steps).pieces_of(self.count);
+        // With few rows the matrix is waited for: a number of it costs as much as three products.
+        let pieces = Cost::per_item(steps).pieces_of(self.count.max(3));
         if pieces == 1 {
             return (1, 1);
         }

@@ -24,7 +24,7 @@ const FEWEST: usize = 16;
 /// Channels up to which tiles of four round about as well as a direct sum does.
 const MOST_OF_FOUR: usize = 256;
 /// Tiles that are transformed, multiplied and transformed back before the next.
-const BLOCK: usize = 48;
+const BLOCK: usize = 24;
 
 /// A convolution with transformed weights: one matrix for each point.
 #[derive(Clone, Debug)]
