@@ -217,14 +217,20 @@ impl Group<'_> {
         let whole = channels / S::LANES * S::LANES;
         for channel in (0..whole).step_by(S::LANES) {
             // SAFETY: there are so many channels.
-            let sums = unsafe { self.sum::<S, K, STRIDE>(simd, channel, &at, |from| simd.load_at(from)) };
-            self.finish(simd, sums, channel, S::LANES, out);
+            unsafe {
+                let load = |from| simd.load_at(from);
+                let sums = self.sum::<S, K, STRIDE>(simd, channel, &at, load);
+                self.finish(simd, sums, channel, load, |to, sum| simd.store_at(to, sum), out);
+            }
         }
         if whole < channels {
             let mask = simd.first(channels - whole);
             // SAFETY: the mask has the channels that are left.
-            let sums = unsafe { self.sum::<S, K, STRIDE>(simd, whole, &at, |from| simd.load_masked_at(from, mask)) };
-            self.finish(simd, sums, whole, channels - whole, out);
+            unsafe {
+                let load = |from| simd.load_masked_at(from, mask);
+                let sums = self.sum::<S, K, STRIDE>(simd, whole, &at, load);
+                self.finish(simd, sums, whole, load, |to, sum| simd.store_masked_at(to, mask, sum), out);
+            }
         }
     }
 
@@ -261,12 +267,36 @@ impl Group<'_> {
         sums
     }
 
+    /// Adds bias and residual, bounds the sums where the activation does nothing else, and stores them.
+    ///
+    /// # Safety
+    /// `load` and `store` reach no further than the channels go.
     #[inline(always)]
-    fn finish<S: Simd>(&self, simd: S, sums: [S::Float; PIXELS], channel: usize, lanes: usize, out: &mut [f32]) {
-        let channels = self.line.method.spec.channels;
+    unsafe fn finish<S: Simd>(
+        &self,
+        simd: S,
+        sums: [S::Float; PIXELS],
+        channel: usize,
+        load: impl Fn(*const f32) -> S::Float,
+        store: impl Fn(*mut f32, S::Float),
+        out: &mut [f32],
+    ) {
+        let (channels, epilogue) = (self.line.method.spec.channels, &self.line.call.epilogue);
+        let (min, max) = bounds(epilogue.activation).unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let (min, max) = (simd.splat(min), simd.splat(max));
+        let bias = epilogue.bias.map_or(simd.zero(), |bias| load(bias[channel..].as_ptr()));
+        let start = self.x * channels + channel;
+        let out = out[start..].as_mut_ptr();
+        let residual = epilogue.residual.map(|residual| residual[self.line.start + start..].as_ptr());
         for (index, sum) in sums.into_iter().enumerate() {
             if index < self.count {
-                self.line.finish(simd, sum, channel, (self.x + index) * channels + channel, lanes, out);
+                let mut sum = simd.add(sum, bias);
+                if let Some(residual) = residual {
+                    // SAFETY: the residual is as long as the output.
+                    sum = simd.add(sum, load(unsafe { residual.add(index * channels) }));
+                }
+                // SAFETY: the group's pixels are in the line.
+                store(unsafe { out.add(index * channels) }, simd.min(max, simd.max(min, sum)));
             }
         }
     }
