@@ -3,6 +3,10 @@
 //! All threads take pieces from one counter. A thread that wakes late, or whose core is slower, takes fewer; one that
 //! never wakes takes none, and the caller does the work alone without waiting.
 
+mod team;
+
+pub use team::with_team;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Cost(usize);
 
 /// Steps below which a piece is not worth another thread's waking.
-const PIECE: usize = 80_000;
+const PIECE: usize = 60_000;
+/// The same where a team is awake.
+const PIECE_OF_TEAM: usize = 12_000;
 /// Pieces for each thread, so that unequal threads end together.
 const PIECES_PER_THREAD: usize = 4;
 
@@ -23,7 +29,7 @@ impl Cost {
 
     /// How many pieces `count` such items are worth: 1 means "stay on this thread".
     pub(crate) fn pieces(self, count: usize) -> usize {
-        let worth = count.saturating_mul(self.0) / PIECE;
+        let worth = count.saturating_mul(self.0) / if team::exists() { PIECE_OF_TEAM } else { PIECE };
         if worth < 2 {
             return 1;
         }
@@ -50,7 +56,7 @@ pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
     }
     let next = AtomicUsize::new(0);
     let threads = rayon::current_num_threads().min(pieces);
-    spread(threads, &|| {
+    let work = || {
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
@@ -58,7 +64,10 @@ pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
             }
             work(piece);
         }
-    });
+    };
+    if !team::offer(threads, &work) {
+        spread(threads, &work);
+    }
 }
 
 /// Offers the same work to `threads` threads.
