@@ -11,6 +11,8 @@ use briq_kernels::simd::Unit;
 use briq_kernels::softmax::softmax;
 use briq_kernels::{Activation, InOut};
 
+/// An image of 56 × 56 pixels and 256 channels.
+const COUNT: usize = 56 * 56 * 256;
 /// How long each case is repeated.
 const BUDGET: Duration = Duration::from_millis(250);
 
@@ -114,10 +116,12 @@ fn rows(bench: &Bench) {
         let norm = LayerNorm { scale: &x[..width], bias: Some(&x[width..2 * width]), epsilon: 1e-5 };
         bench.case(&format!("layer_norm {rows}x{width}"), || layer_norm(InOut::between(&x, &mut y), &norm));
     }
-    let (x, mut y) = (numbers(56 * 56 * 256), vec![0.0; 56 * 56 * 256]);
+    let (x, mut y) = (numbers(1 << 20), vec![0.0; 1 << 20]);
     let norm = GroupNorm { batch: 1, pixels: 56 * 56, groups: 32, scale: &x[..256], bias: &x[..256], epsilon: 1e-5 };
-    bench.case("group_norm 56x56x256, 32 groups", || group_norm(&x, &norm, &mut y));
+    bench.case("group_norm 56x56x256, 32 groups", || group_norm(&x[..COUNT], &norm, &mut y[..COUNT]));
     let extent = Extent { outer: 1, reduced: 56 * 56, inner: 256 };
-    bench.case("mean 56x56 of 256", || Reduction::Mean.apply(&x, extent, &mut y[..256]));
-    bench.case("sum 1M", || Reduction::Sum.apply(&x[..1 << 20], Extent { outer: 1024, reduced: 1024, inner: 1 }, &mut y[..1024]));
+    bench.case("mean 56x56 of 256", || Reduction::Mean.apply(&x[..COUNT], extent, &mut y[..256]));
+    bench.case("sum 1M", || {
+        Reduction::Sum.apply(&x[..1 << 20], Extent { outer: 1024, reduced: 1024, inner: 1 }, &mut y[..1024])
+    });
 }

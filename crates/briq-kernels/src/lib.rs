@@ -2,9 +2,12 @@
 
 pub mod activation;
 pub mod attention;
+mod buffer;
+pub mod convolution;
 pub mod elementwise;
 pub mod epilogue;
 mod in_out;
+pub mod matrix;
 pub mod normalization;
 mod parallel;
 pub mod recurrent;

@@ -30,6 +30,11 @@ impl Cost {
         let threads = rayon::current_num_threads();
         if threads == 1 { 1 } else { worth.min(threads * PIECES_PER_THREAD).min(count) }
     }
+
+    /// The same where one item can itself be cut.
+    pub(crate) fn pieces_of(self, count: usize) -> usize {
+        Self(1).pieces(count.saturating_mul(self.0))
+    }
 }
 
 /// Calls `work` with ranges that cover `0..count`, on several threads where the cost is worth it.
@@ -97,6 +102,20 @@ unsafe impl Sync for SharedMut<'_> {}
 impl<'a> SharedMut<'a> {
     pub(crate) const fn new(slice: &'a mut [f32]) -> Self {
         Self { start: slice.as_mut_ptr(), length: slice.len(), slice: std::marker::PhantomData }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Where the number at `index` lies.
+    ///
+    /// # Panics
+    /// If it is not in the slice.
+    pub(crate) fn at(&self, index: usize) -> *mut f32 {
+        assert!(index < self.length, "a number of the slice");
+        // SAFETY: inside the slice.
+        unsafe { self.start.add(index) }
     }
 
     /// A part of the slice.

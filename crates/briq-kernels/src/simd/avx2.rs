@@ -3,7 +3,8 @@
 #[expect(clippy::wildcard_imports, reason = "names of instructions, all with one prefix")]
 use std::arch::x86_64::*;
 
-use super::{Simd, Unit};
+use super::unit::run_avx2;
+use super::{Kernel, Simd, Unit};
 
 /// The proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -24,6 +25,11 @@ impl Simd for Avx2 {
     type Mask = __m256i;
     const LANES: usize = 8;
     const UNIT: Unit = Unit::Avx2;
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        unsafe { run_avx2(kernel) }
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {

@@ -3,7 +3,8 @@
 #[expect(clippy::wildcard_imports, reason = "names of instructions, all with one prefix")]
 use std::arch::x86_64::*;
 
-use super::{Simd, Unit};
+use super::unit::run_avx512;
+use super::{Kernel, Simd, Unit};
 
 /// The proof that the processor has AVX-512 F, BW, DQ and VL.
 #[derive(Clone, Copy)]
@@ -24,6 +25,11 @@ impl Simd for Avx512 {
     type Mask = __mmask16;
     const LANES: usize = 16;
     const UNIT: Unit = Unit::Avx512;
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        unsafe { run_avx512(kernel) }
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {

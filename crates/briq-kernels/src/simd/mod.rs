@@ -53,6 +53,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The unit's name.
     const UNIT: Unit;
 
+    /// Runs a kernel as a function of its own, so that it is compiled once however many other kernels use it.
+    fn call<K: Kernel>(self, kernel: K) -> K::Output;
+
     /// The same number in all lanes.
     fn splat(self, value: f32) -> Self::Float;
 

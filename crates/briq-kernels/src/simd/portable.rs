@@ -1,6 +1,6 @@
 //! Four lanes of plain code, which every processor runs.
 
-use super::{Simd, Unit};
+use super::{Kernel, Simd, Unit};
 
 /// The unit that every processor has.
 #[derive(Clone, Copy)]
@@ -38,6 +38,11 @@ impl Simd for Portable {
     type Mask = [bool; 4];
     const LANES: usize = 4;
     const UNIT: Unit = Unit::Portable;
+
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Output {
+        run_portable(kernel)
+    }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Four {
@@ -178,4 +183,9 @@ impl Simd for Portable {
     fn reduce_max(self, value: Four) -> f32 {
         value.0[0].max(value.0[2]).max(value.0[1].max(value.0[3]))
     }
+}
+
+#[inline(never)]
+pub(super) fn run_portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable::new())
 }

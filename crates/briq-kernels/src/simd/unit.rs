@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use super::portable::Portable;
-use super::{Kernel, Simd};
+use super::portable::{Portable, run_portable};
+use super::{Kernel, Simd as _};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 
@@ -93,7 +93,7 @@ impl Unit {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { run_avx2(kernel) },
-            _ => kernel.run(Portable::new()),
+            _ => run_portable(kernel),
         }
     }
 }
@@ -109,14 +109,16 @@ impl Drop for Restore {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+#[inline(never)]
+pub(super) fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: this function's features are those that the token stands for.
     kernel.run(unsafe { Avx512::new() })
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+#[inline(never)]
+pub(super) fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: this function's features are those that the token stands for.
     kernel.run(unsafe { Avx2::new() })
 }

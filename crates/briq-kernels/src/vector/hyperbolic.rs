@@ -14,8 +14,8 @@ const SATURATION: f32 = 8.6;
 pub(crate) fn tanh<S: Simd>(simd: S, x: S::Float) -> S::Float {
     let x = clamp(simd, x, -SATURATION, SATURATION);
     let square = simd.mul(x, x);
-    let numerator = [1.333_443_9e-8, 2.059_458e-5, 3.494_708_3e-3, 0.133_802_82, 1.0];
-    let denominator = [7.768_3e-7, 3.284_196_4e-4, 2.587_363_3e-2, 0.467_135_97, 1.0];
+    let numerator = [1.333_444_4e-8, 2.059_458e-5, 3.494_708_3e-3, 0.133_802_85, 1.0];
+    let denominator = [7.768_317_7e-7, 3.284_195e-4, 2.587_363_9e-2, 0.467_135_97, 1.0];
     let numerator = simd.mul(x, polynomial(simd, square, numerator));
     saturated(simd, x, simd.div(numerator, polynomial(simd, square, denominator)), SATURATION)
 }

@@ -6,6 +6,9 @@
 //! *Barycentric-Remez algorithms for best polynomial approximation*, 2009, has the exchange; the eigenvalue form is
 //! in Filip et al., *Rational minimax approximation via adaptive barycentric representations*, 2018).
 //!
+//! A closure that calls one is `#[inline(always)]`, or the compiler may leave it outside the function that has the unit's
+//! instructions enabled, where each of them is a call.
+//!
 //! What is not a number stays so; infinities and overflow give what the IEEE functions of the same name give.
 
 mod error_function;

@@ -1,0 +1,105 @@
+//! Convolutions over channels-last images, with weights that are prepared once.
+
+mod depthwise;
+mod direct;
+mod spec;
+
+use depthwise::Depthwise;
+use direct::Direct;
+pub use spec::{ConvolutionError, ConvolutionSpec};
+
+use crate::activation::Activation;
+use crate::epilogue::Epilogue;
+
+/// A convolution with prepared weights: `activation(convolution(input) + bias + residual)`.
+///
+/// Images are channels-last (NHWC). Which method runs is chosen when the weights are prepared:
+/// one filter for each channel reads the image directly; everything else is a matrix product over pointers into the image.
+#[derive(Clone, Debug)]
+pub struct Convolution {
+    spec: ConvolutionSpec,
+    bias: Option<Vec<f32>>,
+    activation: Activation,
+    method: Method,
+}
+
+#[derive(Clone, Debug)]
+enum Method {
+    Depthwise(Depthwise),
+    Direct(Direct),
+}
+
+/// One call: where the images are, and what follows.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) input: &'a [f32],
+    pub(super) batch: usize,
+    /// Height and width of the input.
+    pub(super) size: [usize; 2],
+    /// Height and width of the output.
+    pub(super) output: [usize; 2],
+    pub(super) epilogue: Epilogue<'a>,
+}
+
+impl Convolution {
+    /// Prepares weights in the order filter, channel of the group, row, column (OIHW).
+    ///
+    /// # Errors
+    /// If sizes contradict one another.
+    pub fn new(
+        spec: ConvolutionSpec,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        activation: Activation,
+    ) -> Result<Self, ConvolutionError> {
+        spec.check(weights.len(), bias.map(<[f32]>::len))?;
+        let method = if Depthwise::fits(&spec) {
+            Method::Depthwise(Depthwise::new(spec, weights))
+        } else {
+            Method::Direct(Direct::new(spec, weights))
+        };
+        Ok(Self { spec, bias: bias.map(<[f32]>::to_vec), activation, method })
+    }
+
+    /// The geometry.
+    #[must_use]
+    pub const fn spec(&self) -> &ConvolutionSpec {
+        &self.spec
+    }
+
+    /// Height and width of the output for an input of `size`.
+    #[must_use]
+    pub fn output(&self, size: [usize; 2]) -> [usize; 2] {
+        self.spec.output(size)
+    }
+
+    /// Bytes of the prepared weights.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.method {
+            Method::Depthwise(method) => method.bytes(),
+            Method::Direct(method) => method.bytes(),
+        }
+    }
+
+    /// Convolves `batch` images of `size` (height, width). The residual is laid out as `out`.
+    ///
+    /// # Panics
+    /// If a slice is not of the size that the geometry demands.
+    pub fn run(&self, input: &[f32], batch: usize, size: [usize; 2], residual: Option<&[f32]>, out: &mut [f32]) {
+        let output = self.output(size);
+        let pixels = batch * output[0] * output[1];
+        assert_eq!(input.len(), batch * size[0] * size[1] * self.spec.channels, "an input of NHWC");
+        assert_eq!(out.len(), pixels * self.spec.filters, "an output of NHWC");
+        assert!(residual.is_none_or(|residual| residual.len() == out.len()), "a residual of the output's size");
+        if out.is_empty() {
+            return;
+        }
+        let epilogue = Epilogue::new(self.bias.as_deref(), self.activation).with_residual(residual);
+        let call = Call { input, batch, size, output, epilogue };
+        match &self.method {
+            Method::Depthwise(method) => method.run(&call, out),
+            Method::Direct(method) => method.run(&call, out),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A matrix laid out for the inner loop of a product.
+
+use crate::buffer::Buffer;
+use crate::simd::Unit;
+
+/// How the numbers of a right-hand matrix lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transposed {
+    /// `rows × columns`, row by row.
+    #[default]
+    No,
+    /// `columns × rows`, row by row: the matrix is the transpose of what lies in memory.
+    Yes,
+}
+
+/// A right-hand matrix cut into panels of a few registers' width, each stored row by row.
+///
+/// All panels are [two registers](PackedMatrix::PANEL) wide, except that the last is one wide where that is enough;
+/// what lies past the last column is zero. Packing costs one pass and pays for itself after a few products.
+#[derive(Clone, Debug)]
+pub struct PackedMatrix {
+    panels: Buffer,
+    rows: usize,
+    columns: usize,
+    unit: Unit,
+}
+
+/// One panel: `rows × width` numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panel<'a> {
+    pub(crate) values: &'a [f32],
+    /// The first column.
+    pub(crate) column: usize,
+    /// Columns that exist; the panel is that wide rounded up to whole registers.
+    pub(crate) columns: usize,
+}
+
+impl PackedMatrix {
+    /// Registers in the width of a panel.
+    pub(crate) const PANEL: usize = 2;
+
+    /// Packs a matrix of `rows × columns` for the [current](Unit::current) vector unit.
+    ///
+    /// # Panics
+    /// If `values` does not hold `rows · columns` numbers.
+    #[must_use]
+    pub fn pack(values: &[f32], rows: usize, columns: usize, transposed: Transposed) -> Self {
+        assert_eq!(values.len(), rows * columns, "a matrix of rows × columns");
+        match transposed {
+            Transposed::No => Self::pack_with(rows, columns, |row, column| values[row * columns + column]),
+            Transposed::Yes => Self::pack_with(rows, columns, |row, column| values[column * rows + row]),
+        }
+    }
+
+    /// Packs the matrix whose numbers `value(row, column)` gives.
+    pub(crate) fn pack_with(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+        let unit = Unit::current();
+        let mut panels = Buffer::zeroed(rows * columns.next_multiple_of(unit.lanes()));
+        let width = Self::PANEL * unit.lanes();
+        for first in (0..columns).step_by(width) {
+            let count = width.min(columns - first);
+            let stride = count.next_multiple_of(unit.lanes());
+            let panel = &mut panels[first * rows..][..stride * rows];
+            for row in 0..rows {
+                for column in 0..count {
+                    panel[row * stride + column] = value(row, first + column);
+                }
+            }
+        }
+        Self { panels, rows, columns, unit }
+    }
+
+    /// Rows: the length of the sums.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns: the width of the result.
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The vector unit that the layout is made for; products use it.
+    #[must_use]
+    pub const fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Bytes of memory: four for each number, with the columns rounded up to a whole register.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.panels)
+    }
+
+    /// Columns of a full panel.
+    pub(crate) const fn panel_width(&self) -> usize {
+        Self::PANEL * self.unit.lanes()
+    }
+
+    pub(crate) fn panel_count(&self) -> usize {
+        self.columns.div_ceil(self.panel_width())
+    }
+
+    pub(crate) fn panel(&self, index: usize) -> Panel<'_> {
+        let column = index * self.panel_width();
+        let columns = self.panel_width().min(self.columns - column);
+        let width = columns.next_multiple_of(self.unit.lanes());
+        Panel { values: &self.panels[column * self.rows..][..width * self.rows], column, columns }
+    }
+}

@@ -1,0 +1,152 @@
+//! `convolution`.
+
+use briq_kernels::Activation;
+use briq_kernels::convolution::{Convolution, ConvolutionSpec};
+use proptest::prelude::*;
+
+use crate::{activate, activation, assert_close, each_unit, noise};
+
+struct Case {
+    spec: ConvolutionSpec,
+    batch: usize,
+    size: [usize; 2],
+    bias: bool,
+    residual: bool,
+    activation: Activation,
+}
+
+/// The convolution by its definition.
+fn reference(case: &Case, input: &[f32], weights: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f64> {
+    let spec = &case.spec;
+    let [height, width] = spec.output(case.size);
+    let mut out = Vec::new();
+    for pixel in 0..case.batch * height * width {
+        let (image, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
+        for filter in 0..spec.filters {
+            let mut sum = sum_at(case, input, weights, [image, y, x], filter);
+            sum += bias.map_or(0.0, |bias| f64::from(bias[filter]));
+            sum += residual.map_or(0.0, |residual| f64::from(residual[out.len()]));
+            out.push(activate(case.activation, sum));
+        }
+    }
+    out
+}
+
+fn sum_at(case: &Case, input: &[f32], weights: &[f32], [image, y, x]: [usize; 3], filter: usize) -> f64 {
+    let spec = &case.spec;
+    let channels = spec.channels / spec.groups;
+    let first = filter / (spec.filters / spec.groups) * channels;
+    let mut sum = 0.0;
+    for (row, column) in (0..spec.kernel[0]).flat_map(|row| (0..spec.kernel[1]).map(move |column| (row, column))) {
+        let y = (y * spec.strides[0] + row * spec.dilations[0]).wrapping_sub(spec.pads[0]);
+        let x = (x * spec.strides[1] + column * spec.dilations[1]).wrapping_sub(spec.pads[1]);
+        if y >= case.size[0] || x >= case.size[1] {
+            continue;
+        }
+        for channel in 0..channels {
+            let weight = weights[((filter * channels + channel) * spec.kernel[0] + row) * spec.kernel[1] + column];
+            let pixel = ((image * case.size[0] + y) * case.size[1] + x) * spec.channels + first + channel;
+            sum += f64::from(weight) * f64::from(input[pixel]);
+        }
+    }
+    sum
+}
+
+fn check(case: &Case, seed: u32) {
+    let spec = case.spec;
+    let input = noise(case.batch * case.size[0] * case.size[1] * spec.channels, seed);
+    let weights = noise(spec.filters * spec.depth(), seed + 1);
+    let bias = case.bias.then(|| noise(spec.filters, seed + 2));
+    let [height, width] = spec.output(case.size);
+    let length = case.batch * height * width * spec.filters;
+    let residual = case.residual.then(|| noise(length, seed + 3));
+    let expected = reference(case, &input, &weights, bias.as_deref(), residual.as_deref());
+    each_unit(|unit| {
+        let convolution = Convolution::new(spec, &weights, bias.as_deref(), case.activation).expect("a convolution");
+        assert!(convolution.bytes() >= 4 * weights.len());
+        let mut out = vec![f32::NAN; length];
+        convolution.run(&input, case.batch, case.size, residual.as_deref(), &mut out);
+        assert_close(unit, &out, &expected, 1e-5);
+    });
+}
+
+fn spec() -> impl Strategy<Value = ConvolutionSpec> {
+    let groups = prop_oneof![4 => Just((1, 1, 1)), 1 => Just((2, 1, 1)), 1 => Just((3, 1, 2))];
+    let sizes = (1_usize..36, 1_usize..40, groups);
+    let kernel = prop_oneof![
+        3 => Just([3_usize, 3_usize]), 1 => Just([1, 1]), 1 => Just([7, 7]), 2 => [1_usize..5, 1_usize..5],
+    ];
+    (
+        sizes,
+        kernel,
+        [1_usize..3, 1_usize..3],
+        [1_usize..3, 1_usize..3],
+        [0_usize..4, 0_usize..4, 0_usize..4, 0_usize..4],
+    )
+        .prop_map(|((channels, filters, (groups, ..)), kernel, strides, dilations, pads)| ConvolutionSpec {
+            channels: channels.next_multiple_of(groups),
+            filters: filters.next_multiple_of(groups),
+            groups,
+            kernel,
+            strides,
+            dilations,
+            pads,
+        })
+}
+
+proptest! {
+    #[test]
+    fn convolution_is_its_definition(
+        spec in spec(),
+        (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..12),
+        (bias, residual) in any::<(bool, bool)>(),
+        activation in activation(),
+        seed in 0_u32..1000,
+    ) {
+        let usual = ConvolutionSpec { strides: [1, 1], dilations: [1, 1], pads: [1; 4], ..spec };
+        let spec = if seed % 2 == 0 && usual.kernel == [3, 3] { usual } else { spec };
+        check(&Case { spec, batch, size: [height, width], bias, residual, activation }, seed);
+    }
+
+    #[test]
+    fn depthwise_is_its_definition(
+        channels in 2_usize..70,
+        kernel in prop_oneof![Just([3_usize, 3_usize]), [1_usize..6, 1_usize..6]],
+        (strides, dilations) in ([1_usize..3, 1_usize..3], prop_oneof![3 => Just([1_usize, 1]), 1 => Just([2, 2])]),
+        pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
+        (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..14),
+        (bias, residual) in any::<(bool, bool)>(),
+        activation in activation(),
+        seed in 0_u32..1000,
+    ) {
+        let spec = ConvolutionSpec { channels, filters: channels, groups: channels, kernel, strides, dilations, pads };
+        check(&Case { spec, batch, size: [height, width], bias, residual, activation }, seed);
+    }
+}
+
+/// Layers of well-known networks, shortened: several blocks of channels and several threads.
+#[test]
+fn layers_of_networks() {
+    let usual = |channels, filters, kernel: usize, stride| ConvolutionSpec {
+        strides: [stride; 2],
+        pads: [kernel / 2; 4],
+        ..ConvolutionSpec::new(channels, filters, [kernel; 2])
+    };
+    let cases =
+        [(usual(512, 64, 3, 1), 7), (usual(64, 64, 3, 1), 28), (usual(3, 64, 7, 2), 60), (usual(256, 40, 1, 2), 14)];
+    for (spec, side) in cases {
+        check(&Case { spec, batch: 2, size: [side; 2], bias: true, residual: true, activation: Activation::Relu }, 3);
+    }
+}
+
+#[test]
+fn rejects_sizes_that_contradict_one_another() {
+    let spec = ConvolutionSpec::new(4, 6, [3, 3]);
+    let error = |spec, weights: usize, bias: Option<&[f32]>| {
+        Convolution::new(spec, &vec![0.0; weights], bias, Activation::Identity).expect_err("no convolution").to_string()
+    };
+    assert_eq!(error(spec, 5, None), "no convolution of 4 to 6 channels in 1 groups by 3×3: there are 5 weights");
+    assert!(error(spec, 216, Some(&[0.0; 4])).ends_with("the bias has 4 numbers"));
+    assert!(error(ConvolutionSpec { groups: 4, ..spec }, 54, None).ends_with("multiples of the groups"));
+    assert!(error(ConvolutionSpec { strides: [0, 1], ..spec }, 216, None).ends_with("is zero"));
+}
