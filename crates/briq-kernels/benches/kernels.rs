@@ -16,7 +16,7 @@ fn main() {
     let threads = arguments.get(1).and_then(|threads| threads.parse().ok()).unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
     println!("{:<32} {:>8} {:>10} {:>8}", "kernel", "threads", "ms", "GFLOP/s");
-    pool.install(|| run(&Bench { filter }));
+    pool.install(|| briq_kernels::with_team(|| run(&Bench { filter })));
 }
 
 struct Bench<'a> {

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use briq_kernels::attention::{AttentionSpec, attention};
 use briq_kernels::elementwise::{Binary, Broadcast, Unary};
 use briq_kernels::normalization::{GroupNorm, LayerNorm, group_norm, layer_norm};
 use briq_kernels::reduction::{Extent, Reduction};
@@ -76,6 +77,7 @@ fn main() {
     maps(&bench);
     pairs(&bench);
     rows(&bench);
+    attentions(&bench);
 }
 
 fn maps(bench: &Bench) {
@@ -124,4 +126,16 @@ fn rows(bench: &Bench) {
     bench.case("sum 1M", || {
         Reduction::Sum.apply(&x[..1 << 20], Extent { outer: 1024, reduced: 1024, inner: 1 }, &mut y[..1024])
     });
+}
+
+fn attentions(bench: &Bench) {
+    for (batch, heads, length, depth) in [(1, 12, 128, 32), (8, 12, 128, 32), (1, 12, 128, 64), (1, 12, 1024, 64)] {
+        let count = batch * heads * length * depth;
+        let (q, k, v, mut out) = (numbers(count), numbers(count), numbers(count), vec![0.0; count]);
+        let scale = 1.0 / (depth as f32).sqrt();
+        let spec = AttentionSpec { batch, heads, queries: length, keys: length, depth, value_depth: depth, scale };
+        bench.case(&format!("attention b{batch} {heads}x{depth} of {length}"), || {
+            attention(&spec, &q, &k, &v, None, &mut out)
+        });
+    }
 }

@@ -161,6 +161,38 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [__m512; 16]) -> [__m512; 16] {
+        // Pairs, then fours of rows within each quarter of a register, then the quarters of eight rows and of sixteen.
+        unsafe {
+            let mut pairs = rows;
+            for i in (0..16).step_by(2) {
+                pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+                pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+            }
+            let mut fours = pairs;
+            for i in (0..16).step_by(4) {
+                fours[i] = _mm512_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+                fours[i + 1] = _mm512_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+                fours[i + 2] = _mm512_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+                fours[i + 3] = _mm512_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+            }
+            let mut eights = fours;
+            for i in [0, 1, 2, 3, 8, 9, 10, 11] {
+                eights[i] = _mm512_shuffle_f32x4::<0x88>(fours[i], fours[i + 4]);
+                eights[i + 4] = _mm512_shuffle_f32x4::<0xdd>(fours[i], fours[i + 4]);
+            }
+            let mut columns = eights;
+            for i in 0..4 {
+                columns[i] = _mm512_shuffle_f32x4::<0x88>(eights[i], eights[i + 8]);
+                columns[i + 4] = _mm512_shuffle_f32x4::<0x88>(eights[i + 4], eights[i + 12]);
+                columns[i + 8] = _mm512_shuffle_f32x4::<0xdd>(eights[i], eights[i + 8]);
+                columns[i + 12] = _mm512_shuffle_f32x4::<0xdd>(eights[i + 4], eights[i + 12]);
+            }
+            columns
+        }
+    }
+
+    #[inline(always)]
     fn reduce_add(self, value: __m512) -> f32 {
         unsafe { _mm512_reduce_add_ps(value) }
     }

@@ -165,6 +165,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `yes` in the lanes of the mask, `no` in the others.
     fn select(self, mask: Self::Mask, yes: Self::Float, no: Self::Float) -> Self::Float;
 
+    /// Takes the first [`LANES`](Self::LANES) registers as rows of a square and returns its columns.
+    fn transpose(self, rows: [Self::Float; 16]) -> [Self::Float; 16];
+
     /// The sum over the lanes.
     fn reduce_add(self, value: Self::Float) -> f32;
     /// The largest of the lanes, none of which is NaN.

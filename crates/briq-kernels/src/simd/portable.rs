@@ -175,6 +175,15 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn transpose(self, rows: [Four; 16]) -> [Four; 16] {
+        let mut columns = rows;
+        for (column, out) in columns[..4].iter_mut().enumerate() {
+            *out = Four(std::array::from_fn(|row| rows[row].0[column]));
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn reduce_add(self, value: Four) -> f32 {
         (value.0[0] + value.0[2]) + (value.0[1] + value.0[3])
     }

@@ -1,9 +1,12 @@
 //! The kernels, against plain loops in double precision.
 
+mod attention;
 mod convolution;
 mod elementwise;
+mod layout;
 mod matrix;
 mod normalization;
+mod pooling;
 mod reduction;
 mod softmax;
 mod support;

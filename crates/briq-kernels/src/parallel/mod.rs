@@ -3,6 +3,10 @@
 //! All threads take pieces from one counter. A thread that wakes late, or whose core is slower, takes fewer; one that
 //! never wakes takes none, and the caller does the work alone without waiting.
 
+mod team;
+
+pub use team::with_team;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -50,7 +54,7 @@ pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
     }
     let next = AtomicUsize::new(0);
     let threads = rayon::current_num_threads().min(pieces);
-    spread(threads, &|| {
+    let work = || {
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
@@ -58,7 +62,10 @@ pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
             }
             work(piece);
         }
-    });
+    };
+    if !team::offer(threads, &work) {
+        spread(threads, &work);
+    }
 }
 
 /// Offers the same work to `threads` threads.
