@@ -1,7 +1,8 @@
 //! Scaled dot-product attention with several heads.
 //!
-//! A thread works on one head and a few queries at a time: their scores against all keys, the softmax of those and their
-//! product with the values stay in its nearest caches. The softmax is divided by its sum only in the result.
+//! A thread works on one head, a block of keys and a few queries at a time, so that keys, values and scores stay in its nearest
+//! caches. The softmax goes from block to block by its largest score and its sum so far (Milakov and Gimelshein, *Online
+//! normalizer calculation for softmax*, 2018), and is divided by the sum only in the result.
 
 mod head;
 mod mask;

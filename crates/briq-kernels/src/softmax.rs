@@ -39,17 +39,18 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for mut row in self.values.rows(self.width) {
-            let total = exponentials(simd, &mut row);
+            let most = largest(simd, row.input());
+            let total = exponentials(simd, &mut row, most);
             let factor = simd.splat(1.0 / total);
             InOut::in_place(row.out()).map(simd, |x| simd.mul(x, factor));
         }
     }
 }
 
-/// Writes exp(x - max) of a row and returns the sum.
+/// Writes exp(x - most) of a row and returns the sum.
 #[inline(always)]
-pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>) -> f32 {
-    let most = simd.splat(largest(simd, row.input()));
+pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>, most: f32) -> f32 {
+    let most = simd.splat(most);
     let mut sums = [simd.zero(); 2];
     row.map_lanes(
         simd,

@@ -69,7 +69,7 @@ fn keys_masked_by_minus_infinity_count_for_nothing() {
     let masked = [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY];
     let mask = Mask::new(&masked, &[3], &spec).expect("the mask fits");
     for_each_unit(|unit| {
-        let mut out = [0.0; 2];
+        let mut out = [f32::NAN; 2];
         attention(&spec, &[5.0, -5.0], &[1.0, 2.0, 3.0], &[7.0, 8.0, 9.0], Some(&mask), &mut out);
         assert_eq!(out, [7.0, 7.0], "{unit:?}");
     });
@@ -87,6 +87,26 @@ fn large_attentions_are_split_and_complete() {
         None,
         2,
     );
+}
+
+#[test]
+fn masks_by_minus_infinity_may_hide_whole_blocks() {
+    let spec = AttentionSpec { batch: 1, heads: 2, queries: 15, keys: 3000, depth: 64, value_depth: 64, scale: 0.1 };
+    let mut masked = vec![0.0; 15 * 3000];
+    for query in 0..15 {
+        masked[query * 3000..][200 * query..].fill(f32::NEG_INFINITY);
+        masked[query * 3000..][..100 * query].fill(f32::NEG_INFINITY);
+        masked[query * 3000 + 150 * query] = 1.0;
+    }
+    let mut numbers = Numbers::new(3);
+    let [query, key, value] = [15, 3000, 3000].map(|rows| numbers.scaled(rows * 128, 2.0));
+    let expected = reference(&spec, [&query, &key, &value], |[_, _, q, k]| f64::from(masked[q * 3000 + k]));
+    let mask = Mask::new(&masked, &[15, 3000], &spec).expect("the mask fits");
+    for_each_unit(|unit| {
+        let mut out = vec![f32::NAN; expected.len()];
+        attention(&spec, &query, &key, &value, Some(&mask), &mut out);
+        assert_close(unit, &out, &expected, 5e-6);
+    });
 }
 
 proptest! {
