@@ -126,13 +126,21 @@ impl<'a> InOut<'a> {
     /// Writes `f` of each number.
     #[inline(always)]
     pub(crate) fn map<S: Simd>(&mut self, simd: S, mut f: impl FnMut(S::Float) -> S::Float) {
-        self.map_at(simd, |_, _, value| f(value));
+        self.map_at(
+            simd,
+            #[inline(always)]
+            |_, _, value| f(value),
+        );
     }
 
     /// Writes `f` of each register and of the lanes that are inside the slice, `None` for all of them.
     #[inline(always)]
     pub(crate) fn map_lanes<S: Simd>(&mut self, simd: S, mut f: impl FnMut(S::Float, Option<S::Mask>) -> S::Float) {
-        self.map_at(simd, |_, lanes, value| f(value, lanes));
+        self.map_at(
+            simd,
+            #[inline(always)]
+            |_, lanes, value| f(value, lanes),
+        );
     }
 
     /// Writes `f` of each number and of the one at its index in `second`.
@@ -143,7 +151,11 @@ impl<'a> InOut<'a> {
     pub(crate) fn map2<S: Simd>(&mut self, simd: S, second: &[f32], mut f: impl FnMut(S::Float, S::Float) -> S::Float) {
         assert!(second.len() == self.length, "slices of one length");
         // SAFETY: the lanes at this index are inside a slice of the same length.
-        self.map_at(simd, |at, lanes, value| f(value, unsafe { read(simd, second.as_ptr().add(at), lanes) }));
+        self.map_at(
+            simd,
+            #[inline(always)]
+            |at, lanes, value| f(value, unsafe { read(simd, second.as_ptr().add(at), lanes) }),
+        );
     }
 
     /// Writes `f` of each number and of those at its index in `second` and `third`.
@@ -161,11 +173,15 @@ impl<'a> InOut<'a> {
         assert!(third.len() == self.length, "slices of one length");
         let third = third.as_ptr();
         assert!(second.len() == self.length, "slices of one length");
-        self.map_at(simd, |at, lanes, value| {
-            // SAFETY: the lanes at this index are inside slices of the same length.
-            let (b, c) = unsafe { (read(simd, second.as_ptr().add(at), lanes), read(simd, third.add(at), lanes)) };
-            f(value, b, c)
-        });
+        self.map_at(
+            simd,
+            #[inline(always)]
+            |at, lanes, value| {
+                // SAFETY: the lanes at this index are inside slices of the same length.
+                let (b, c) = unsafe { (read(simd, second.as_ptr().add(at), lanes), read(simd, third.add(at), lanes)) };
+                f(value, b, c)
+            },
+        );
     }
 
     /// Writes `f` of the index, the lanes that are inside the slice (`None` for all), and the register.

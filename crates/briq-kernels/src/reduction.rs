@@ -234,7 +234,15 @@ impl Columns<'_> {
         join: impl Fn(S::Float, S::Float) -> S::Float,
     ) {
         self.out.fill(self.reduction.neutral());
-        fold_columns(simd, self.input, self.stride, self.out, |_, folded, value| step(folded, value), join);
+        fold_columns(
+            simd,
+            self.input,
+            self.stride,
+            self.out,
+            #[inline(always)]
+            |_, folded, value| step(folded, value),
+            join,
+        );
         let factor = simd.splat(self.reduction.factor(self.reduced));
         map(simd, self.out, |total| simd.mul(total, factor));
     }

@@ -2,7 +2,7 @@
 
 use crate::InOut;
 use crate::parallel::Cost;
-use crate::reduction::largest;
+use crate::reduction::{fold, largest};
 use crate::simd::{Kernel, Simd, Unit};
 use crate::vector::exp;
 
@@ -39,24 +39,29 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for mut row in self.values.rows(self.width) {
-            let total = exponentials(simd, &mut row);
+            let most = largest(simd, row.input());
+            let total = exponentials(simd, &mut row, most);
             let factor = simd.splat(1.0 / total);
             InOut::in_place(row.out()).map(simd, |x| simd.mul(x, factor));
         }
     }
 }
 
-/// Writes exp(x - max) of a row and returns the sum.
+/// Writes exp(x - most) of a row and returns the sum.
 #[inline(always)]
-pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>) -> f32 {
-    let most = simd.splat(largest(simd, row.input()));
+pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>, most: f32) -> f32 {
+    let most = simd.splat(most);
     let mut sums = [simd.zero(); 2];
-    row.map_lanes(simd, |x, lanes| {
-        let power = exp(simd, simd.sub(x, most));
-        let term = lanes.map_or(power, |lanes| simd.select(lanes, power, simd.zero()));
-        sums = [sums[1], simd.add(sums[0], term)];
-        power
-    });
+    row.map_lanes(
+        simd,
+        #[inline(always)]
+        |x, lanes| {
+            let power = exp(simd, simd.sub(x, most));
+            let term = lanes.map_or(power, |lanes| simd.select(lanes, power, simd.zero()));
+            sums = [sums[1], simd.add(sums[0], term)];
+            power
+        },
+    );
     simd.reduce_add(simd.add(sums[0], sums[1]))
 }
 
@@ -83,6 +88,13 @@ impl Kernel for LogSoftmax<'_> {
 #[inline(always)]
 fn sum_of_exponentials<S: Simd>(simd: S, row: &[f32], most: f32) -> f32 {
     let most = simd.splat(most);
-    let step = |sum, x| simd.add(sum, exp(simd, simd.sub(x, most)));
-    simd.reduce_add(crate::reduction::fold(simd, row, 0.0, step, |a, b| simd.add(a, b)))
+    let sums = fold(
+        simd,
+        row,
+        0.0,
+        #[inline(always)]
+        |sum, x| simd.add(sum, exp(simd, simd.sub(x, most))),
+        |a, b| simd.add(a, b),
+    );
+    simd.reduce_add(sums)
 }

@@ -61,10 +61,13 @@ impl Binary {
         if out.is_empty() {
             return;
         }
-        let loops = Loops { function: self, axes: broadcast.axes(), left, right: right.as_ptr(), out: out.as_mut_ptr() };
+        let loops =
+            Loops { function: self, axes: broadcast.axes(), left, right: right.as_ptr(), out: out.as_mut_ptr() };
         match *right {
             // SAFETY: against a single number, left operand and result have the same elements.
-            [exponent] if self == Self::Pow => power::apply(exponent, unsafe { InOut::raw(left, loops.out, out.len()) }),
+            [exponent] if self == Self::Pow => {
+                power::apply(exponent, unsafe { InOut::raw(left, loops.out, out.len()) })
+            }
             _ => loops.run(),
         }
     }
@@ -176,13 +179,21 @@ impl Kernel for Part<'_> {
             Binary::Mul => self.visit(simd, |left, right| simd.mul(left, right)),
             Binary::Div => self.visit(simd, |left, right| simd.div(left, right)),
             // Where the right one is not a number the units return it; where the left one is not, it is put back.
-            Binary::Max => self.visit(simd, |left, right| {
-                simd.select(simd.is_nan(left), left, simd.max(left, right))
-            }),
-            Binary::Min => self.visit(simd, |left, right| {
-                simd.select(simd.is_nan(left), left, simd.min(left, right))
-            }),
-            Binary::Pow => self.visit(simd, |left, right| power_of_lanes(simd, left, right)),
+            Binary::Max => self.visit(
+                simd,
+                #[inline(always)]
+                |left, right| simd.select(simd.is_nan(left), left, simd.max(left, right)),
+            ),
+            Binary::Min => self.visit(
+                simd,
+                #[inline(always)]
+                |left, right| simd.select(simd.is_nan(left), left, simd.min(left, right)),
+            ),
+            Binary::Pow => self.visit(
+                simd,
+                #[inline(always)]
+                |left, right| power_of_lanes(simd, left, right),
+            ),
         }
     }
 }
@@ -192,14 +203,22 @@ impl Part<'_> {
     fn visit<S: Simd>(self, simd: S, f: impl Fn(S::Float, S::Float) -> S::Float + Copy) {
         let row = self.loops.axes[self.loops.axes.len() - 1];
         for item in self.items.clone() {
-            let (index, segment) = if self.segments == 1 { (item, 0) } else { (item / self.segments, item % self.segments) };
+            let (index, segment) =
+                if self.segments == 1 { (item, 0) } else { (item / self.segments, item % self.segments) };
             let (start, end) = (segment * row.size / self.segments, (segment + 1) * row.size / self.segments);
             let (left, right) = self.loops.offsets(index);
             // SAFETY: the loops stay inside the operands, and each part of the result belongs to one item.
             unsafe {
                 let left = self.loops.left.add(left + start * row.left);
                 let right = self.loops.right.add(right + start * row.right);
-                line(simd, row, left, right, InOut::raw(left, self.loops.out.add(index * row.size + start), end - start), f);
+                line(
+                    simd,
+                    row,
+                    left,
+                    right,
+                    InOut::raw(left, self.loops.out.add(index * row.size + start), end - start),
+                    f,
+                );
             }
         }
     }
@@ -222,10 +241,18 @@ unsafe fn line<S: Simd>(
     unsafe {
         if row.left == 0 {
             let left = simd.splat(*left);
-            values.redirected(right).map(simd, |right| f(left, right));
+            values.redirected(right).map(
+                simd,
+                #[inline(always)]
+                |right| f(left, right),
+            );
         } else if row.right == 0 {
             let right = simd.splat(*right);
-            values.map(simd, |left| f(left, right));
+            values.map(
+                simd,
+                #[inline(always)]
+                |left| f(left, right),
+            );
         } else {
             let right = std::slice::from_raw_parts(right, values.len());
             values.map2(simd, right, f);

@@ -29,9 +29,17 @@ impl Kernel for Powers<'_> {
         match self.exponent {
             2.0 => values.map(simd, |x| simd.mul(x, x)),
             3.0 => values.map(simd, |x| simd.mul(x, simd.mul(x, x))),
-            0.5 => values.map(simd, |x| square_root(simd, x)),
+            0.5 => values.map(
+                simd,
+                #[inline(always)]
+                |x| square_root(simd, x),
+            ),
             -1.0 => values.map(simd, |x| simd.div(simd.splat(1.0), x)),
-            exponent => values.map(simd, |x| power_of_lanes(simd, x, simd.splat(exponent))),
+            exponent => values.map(
+                simd,
+                #[inline(always)]
+                |x| power_of_lanes(simd, x, simd.splat(exponent)),
+            ),
         }
     }
 }

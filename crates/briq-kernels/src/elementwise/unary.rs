@@ -67,17 +67,37 @@ impl Kernel for Map<'_> {
         match self.function {
             Unary::Abs => values.map(simd, |x| simd.abs(x)),
             Unary::Neg => values.map(simd, |x| simd.neg(x)),
-            Unary::Exp => values.map(simd, |x| exp(simd, x)),
-            Unary::Ln => values.map(simd, |x| ln(simd, x)),
+            Unary::Exp => values.map(
+                simd,
+                #[inline(always)]
+                |x| exp(simd, x),
+            ),
+            Unary::Ln => values.map(
+                simd,
+                #[inline(always)]
+                |x| ln(simd, x),
+            ),
             Unary::Sqrt => values.map(simd, |x| simd.sqrt(x)),
             Unary::Reciprocal => values.map(simd, |x| simd.div(simd.splat(1.0), x)),
             Unary::Square => values.map(simd, |x| simd.mul(x, x)),
             Unary::Floor => values.map(simd, |x| simd.floor(x)),
             Unary::Ceil => values.map(simd, |x| simd.neg(simd.floor(simd.neg(x)))),
             Unary::Round => values.map(simd, |x| simd.round(x)),
-            Unary::Erf => values.map(simd, |x| erf(simd, x)),
-            Unary::Tanh => values.map(simd, |x| tanh(simd, x)),
-            Unary::Sigmoid => values.map(simd, |x| sigmoid(simd, x)),
+            Unary::Erf => values.map(
+                simd,
+                #[inline(always)]
+                |x| erf(simd, x),
+            ),
+            Unary::Tanh => values.map(
+                simd,
+                #[inline(always)]
+                |x| tanh(simd, x),
+            ),
+            Unary::Sigmoid => values.map(
+                simd,
+                #[inline(always)]
+                |x| sigmoid(simd, x),
+            ),
         }
     }
 }

@@ -27,10 +27,18 @@ impl BatchNorm<'_> {
     #[must_use]
     pub fn fold(&self) -> (Vec<f32>, Vec<f32>) {
         let channels = self.scale.len();
-        assert!([self.bias, self.mean, self.variance].iter().all(|slice| slice.len() == channels), "one for each channel");
-        let scale: Vec<f32> =
-            self.scale.iter().zip(self.variance).map(|(scale, variance)| scale / (variance + self.epsilon).sqrt()).collect();
-        let shift = self.bias.iter().zip(self.mean).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
+        assert!(
+            [self.bias, self.mean, self.variance].iter().all(|slice| slice.len() == channels),
+            "one for each channel"
+        );
+        let scale: Vec<f32> = self
+            .scale
+            .iter()
+            .zip(self.variance)
+            .map(|(scale, variance)| scale / (variance + self.epsilon).sqrt())
+            .collect();
+        let shift =
+            self.bias.iter().zip(self.mean).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
         (scale, shift)
     }
 }

@@ -78,14 +78,29 @@ impl Kernel for Block<'_> {
         let (input, channels) = (&self.input[self.channel..], self.norm.scale.len());
         let add = |left, right| simd.add(left, right);
         let mut means = vec![0.0; count];
-        fold_columns(simd, input, channels, &mut means, |_, sum, x| simd.add(sum, x), add);
+        fold_columns(
+            simd,
+            input,
+            channels,
+            &mut means,
+            #[inline(always)]
+            |_, sum, x| simd.add(sum, x),
+            add,
+        );
         self.mean_of_groups(&mut means);
         let mut variances = vec![0.0; count];
-        let square = |column: usize, sum, x| {
-            let difference = simd.sub(x, simd.load(&means[column..]));
-            simd.mul_add(difference, difference, sum)
-        };
-        fold_columns(simd, input, channels, &mut variances, square, add);
+        fold_columns(
+            simd,
+            input,
+            channels,
+            &mut variances,
+            #[inline(always)]
+            |column, sum, x| {
+                let difference = simd.sub(x, simd.load(&means[column..]));
+                simd.mul_add(difference, difference, sum)
+            },
+            add,
+        );
         self.mean_of_groups(&mut variances);
         self.write(simd, &means, &variances);
     }
@@ -108,7 +123,8 @@ impl Block<'_> {
         let (scale, bias) = (&self.norm.scale[channels.clone()], &self.norm.bias[channels.clone()]);
         let factor = |(scale, variance): (&f32, &f32)| scale / (variance + self.norm.epsilon).sqrt();
         let scale: Vec<f32> = scale.iter().zip(variances).map(factor).collect();
-        let shift: Vec<f32> = bias.iter().zip(means).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
+        let shift: Vec<f32> =
+            bias.iter().zip(means).zip(&scale).map(|((bias, mean), scale)| bias - mean * scale).collect();
         for (pixel, input) in self.input.chunks_exact(self.norm.scale.len()).enumerate() {
             let at = self.start + pixel * self.norm.scale.len() + self.channel;
             // SAFETY: these channels of this image belong to this piece of work alone.

@@ -111,10 +111,19 @@ fn normalize<S: Simd>(simd: S, mut row: InOut<'_>, norm: &LayerNorm<'_>) {
     let squares = simd.reduce_add(fold(simd, row.input(), 0.0, square, |a, b| simd.add(a, b)));
     let factor = simd.splat(1.0 / (squares / width + norm.epsilon).sqrt());
     match norm.bias {
-        Some(bias) => row.map3(simd, norm.scale, bias, |x, scale, bias| {
-            simd.mul_add(simd.mul(simd.sub(x, mean), factor), scale, bias)
-        }),
-        None => row.map2(simd, norm.scale, |x, scale| simd.mul(simd.mul(simd.sub(x, mean), factor), scale)),
+        Some(bias) => row.map3(
+            simd,
+            norm.scale,
+            bias,
+            #[inline(always)]
+            |x, scale, bias| simd.mul_add(simd.mul(simd.sub(x, mean), factor), scale, bias),
+        ),
+        None => row.map2(
+            simd,
+            norm.scale,
+            #[inline(always)]
+            |x, scale| simd.mul(simd.mul(simd.sub(x, mean), factor), scale),
+        ),
     }
 }
 
@@ -135,10 +144,19 @@ impl Kernel for RootMeanSquare<'_> {
             let squares = simd.reduce_add(fold(simd, row.input(), 0.0, square, |a, b| simd.add(a, b)));
             let factor = simd.splat(1.0 / (squares / width as f32 + self.norm.epsilon).sqrt());
             match self.norm.bias {
-                Some(bias) => row.map3(simd, scale, bias, |x, scale, bias| {
-                    simd.mul_add(simd.mul(x, factor), scale, bias)
-                }),
-                None => row.map2(simd, scale, |x, scale| simd.mul(simd.mul(x, factor), scale)),
+                Some(bias) => row.map3(
+                    simd,
+                    scale,
+                    bias,
+                    #[inline(always)]
+                    |x, scale, bias| simd.mul_add(simd.mul(x, factor), scale, bias),
+                ),
+                None => row.map2(
+                    simd,
+                    scale,
+                    #[inline(always)]
+                    |x, scale| simd.mul(simd.mul(x, factor), scale),
+                ),
             }
         }
     }

@@ -6,6 +6,9 @@
 //! *Barycentric-Remez algorithms for best polynomial approximation*, 2009, has the exchange; the eigenvalue form is
 //! in Filip et al., *Rational minimax approximation via adaptive barycentric representations*, 2018).
 //!
+//! A closure that calls one is `#[inline(always)]`, or the compiler may leave it outside the function that has the unit's
+//! instructions enabled, where each of them is a call.
+//!
 //! What is not a number stays so; infinities and overflow give what the IEEE functions of the same name give.
 
 mod error_function;
@@ -18,7 +21,7 @@ pub(crate) use exponential::{exp, sigmoid};
 pub(crate) use hyperbolic::tanh;
 pub(crate) use logarithm::ln;
 
-use crate::simd::{Simd, Unit};
+use crate::simd::Simd;
 
 /// The polynomial with these coefficients, the highest power first, by Horner's rule.
 #[inline(always)]
@@ -34,17 +37,4 @@ fn polynomial<S: Simd, const N: usize>(simd: S, x: S::Float, coefficients: [f32;
 #[inline(always)]
 fn clamp<S: Simd>(simd: S, x: S::Float, least: f32, greatest: f32) -> S::Float {
     simd.min(simd.splat(greatest), simd.max(simd.splat(least), x))
-}
-
-/// `ratio`, which approximates an odd function that tends to ±1 and was taken of `x` clamped to ±`saturation`.
-///
-/// With fused operations the coefficients were chosen so that it ends at exactly ±1 and stays inside; with two roundings
-/// it has to be made so.
-#[inline(always)]
-fn saturated<S: Simd>(simd: S, x: S::Float, ratio: S::Float, saturation: f32) -> S::Float {
-    if S::UNIT != Unit::Portable {
-        return ratio;
-    }
-    let end = simd.less(simd.splat(saturation * 0.9999), simd.abs(x));
-    simd.select(end, simd.copy_sign(simd.splat(1.0), x), clamp(simd, ratio, -1.0, 1.0))
 }

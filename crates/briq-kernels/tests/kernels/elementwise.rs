@@ -6,8 +6,7 @@ use proptest::prelude::*;
 
 use crate::support::{Numbers, for_each_unit};
 
-const ALL: [Binary; 7] =
-    [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max, Binary::Min, Binary::Pow];
+const ALL: [Binary; 7] = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max, Binary::Min, Binary::Pow];
 
 fn scalar(function: Binary, left: f32, right: f32) -> f32 {
     match function {
@@ -60,7 +59,10 @@ fn check(function: Binary, left_shape: &[usize], right_shape: &[usize], seed: u6
         let mut out = vec![f32::NAN; broadcast.count()];
         function.apply(&broadcast, &left, &right, &mut out);
         for (index, (got, expected)) in out.iter().zip(&expected).enumerate() {
-            assert!(same(*got, *expected), "{unit:?} {function:?} {left_shape:?} {right_shape:?} at {index}: {got} instead of {expected}");
+            assert!(
+                same(*got, *expected),
+                "{unit:?} {function:?} {left_shape:?} {right_shape:?} at {index}: {got} instead of {expected}"
+            );
         }
         if left.len() == expected.len() {
             let mut values = left.clone();

@@ -64,7 +64,9 @@ fn check_groups(batch: usize, pixels: usize, groups: usize, width: usize, seed: 
     let mut expected = vec![0.0; x.len()];
     for (image, group) in (0..batch).flat_map(|image| (0..groups).map(move |group| (image, group))) {
         let places: Vec<usize> = (0..pixels)
-            .flat_map(|pixel| (0..width).map(move |channel| (image * pixels + pixel) * channels + group * width + channel))
+            .flat_map(|pixel| {
+                (0..width).map(move |channel| (image * pixels + pixel) * channels + group * width + channel)
+            })
             .collect();
         let values: Vec<f64> = places.iter().map(|&place| f64::from(x[place])).collect();
         let (mean, variance) = moments(&values);
@@ -114,7 +116,8 @@ fn batch_statistics_become_a_factor_and_a_summand() {
         .iter()
         .enumerate()
         .map(|(at, x)| {
-            let [scale, bias, mean, variance] = [&scale, &bias, &mean, &variance].map(|slice| f64::from(slice[at % 19]));
+            let [scale, bias, mean, variance] =
+                [&scale, &bias, &mean, &variance].map(|slice| f64::from(slice[at % 19]));
             (x - mean) / (variance + f64::from(EPSILON)).sqrt() * scale + bias
         })
         .collect();

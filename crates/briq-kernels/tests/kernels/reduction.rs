@@ -5,8 +5,7 @@ use proptest::prelude::*;
 
 use crate::support::{Numbers, assert_close, for_each_unit};
 
-const ALL: [Reduction; 5] =
-    [Reduction::Sum, Reduction::Mean, Reduction::SumOfSquares, Reduction::Max, Reduction::Min];
+const ALL: [Reduction; 5] = [Reduction::Sum, Reduction::Mean, Reduction::SumOfSquares, Reduction::Max, Reduction::Min];
 
 fn scalar(reduction: Reduction, values: impl Iterator<Item = f64> + Clone) -> f64 {
     match reduction {

@@ -65,12 +65,12 @@ fn logarithm_is_accurate() {
 
 #[test]
 fn hyperbolic_tangent_is_accurate() {
-    check(Unary::Tanh, f64::tanh, (-12.0, 12.0), 3.3e-7, 0.0);
+    check(Unary::Tanh, f64::tanh, (-12.0, 12.0), 3e-7, 2e-45);
 }
 
 #[test]
 fn error_function_is_accurate() {
-    check(Unary::Erf, erf, (-5.0, 5.0), 3.5e-7, 0.0);
+    check(Unary::Erf, erf, (-5.0, 5.0), 3.6e-7, 2e-45);
 }
 
 #[test]
@@ -107,8 +107,16 @@ fn special_values_are_those_of_ieee_functions() {
     const INF: f32 = f32::INFINITY;
     const NAN: f32 = f32::NAN;
     for_each_unit(|unit| {
-        check_special(unit, Unary::Exp, &[(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), (89.0, INF), (-105.0, 0.0)]);
-        check_special(unit, Unary::Ln, &[(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (-1.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)]);
+        check_special(
+            unit,
+            Unary::Exp,
+            &[(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), (89.0, INF), (-105.0, 0.0)],
+        );
+        check_special(
+            unit,
+            Unary::Ln,
+            &[(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (-1.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+        );
         check_special(unit, Unary::Tanh, &[(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN)]);
         check_special(unit, Unary::Erf, &[(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN)]);
         check_special(unit, Unary::Sigmoid, &[(0.0, 0.5), (INF, 1.0), (-INF, 0.0), (NAN, NAN)]);
