@@ -1,8 +1,8 @@
 //! ONNX model files.
 //!
 //! The messages are derived by hand on `prost`, so that neither `protoc` nor a generated file is needed. What is read
-//! is what Briq can carry without loss; a model with local functions, training information, sparse tensors,
-//! complex numbers or maps is refused, and the error names where they are.
+//! is what Briq can carry without loss; a model with training information, sparse tensors, complex numbers or maps is
+//! refused, and the error names where they are. Local functions are inlined: a graph holds none.
 //!
 //! ```
 //! use briq_graph::{onnx, Dim, ElementType, Graph, Node, Value};
@@ -25,7 +25,9 @@ mod counting;
 mod datum;
 mod decoding;
 mod encoding;
+mod inlining;
 mod proto;
+mod revisions;
 mod tensors;
 
 pub use datum::Datum;

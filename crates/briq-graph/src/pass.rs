@@ -42,17 +42,21 @@
 //! ```
 
 mod activations;
+mod attention;
 mod channel;
 mod constants;
 mod duplicates;
 mod epilogues;
 mod identities;
 mod learning;
+mod normalizations;
 mod product;
 mod products;
+mod projections;
 mod rewriter;
 mod scales;
 mod shapes;
+mod view;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -96,10 +100,16 @@ pub enum Pass {
     Duplicates,
     /// Recognises activations in their decompositions.
     Activations,
+    /// Recognises layer and root-mean-square normalisation in their decompositions.
+    Normalizations,
+    /// Recognises multi-head attention in its decompositions.
+    Attention,
     /// Makes `briq.Gemm` of products with constant matrices, and of what is added to them.
     Products,
     /// Folds batch normalisation, scales, shifts and padding into the convolution or product beside them.
     Scales,
+    /// Makes one product of several `briq.Gemm` that read the same input, such as those for queries, keys and values.
+    Projections,
     /// Gives convolutions and products the residual and the activation behind them.
     Epilogues,
 }
@@ -115,8 +125,12 @@ impl Pass {
         Self::Shapes,
         Self::Duplicates,
         Self::Activations,
+        Self::Normalizations,
+        Self::Attention,
         Self::Products,
         Self::Scales,
+        Self::Constants,
+        Self::Projections,
         Self::Constants,
         Self::Identities,
         Self::Duplicates,
@@ -143,6 +157,9 @@ impl Pass {
             Self::Constants => constants::run(rewriter),
             Self::Duplicates => duplicates::run(rewriter),
             Self::Activations => activations::run(rewriter),
+            Self::Normalizations => normalizations::run(rewriter),
+            Self::Attention => attention::run(rewriter),
+            Self::Projections => projections::run(rewriter),
             Self::Products => products::run(rewriter),
             Self::Scales => scales::run(rewriter),
             Self::Epilogues => epilogues::run(rewriter),

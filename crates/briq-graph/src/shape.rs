@@ -15,6 +15,7 @@ mod normalization;
 mod rearranging;
 mod recurrent;
 mod reduction;
+mod size;
 mod window;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use self::context::Context;
 pub(crate) use self::elements::Element;
 pub(crate) use self::inference::Inference;
+pub(crate) use self::size::Size;
 use crate::pass::FUSED_DOMAIN;
 use crate::{Graph, GraphError, GraphErrorKind, Initializer, Node, Value, plan};
 

@@ -12,6 +12,7 @@ const MAX_NESTING: usize = 100;
 #[derive(Clone, Copy)]
 enum Message {
     Model,
+    Function,
     Graph,
     Node,
     Attribute,
@@ -30,7 +31,9 @@ impl Message {
     fn child(self, field: u64) -> Option<Self> {
         match (self, field) {
             (Self::Model, 7) => Some(Self::Graph),
-            (Self::Graph, 1) => Some(Self::Node),
+            (Self::Model, 25) => Some(Self::Function),
+            (Self::Function, 7) | (Self::Graph, 1) => Some(Self::Node),
+            (Self::Function, 11) => Some(Self::Attribute),
             (Self::Attribute, 6) => Some(Self::Graph),
             (Self::Graph, 5) | (Self::Attribute, 5) => Some(Self::Tensor),
             (Self::Graph, 11..=13) => Some(Self::ValueInfo),
@@ -40,7 +43,8 @@ impl Message {
             (Self::Type, 4 | 9) => Some(Self::Nested),
             (Self::Nested, 1) => Some(Self::Type),
             (Self::TensorType, 2) => Some(Self::Shape),
-            (Self::Model, 8 | 14 | 20 | 25) | (Self::Graph, 15) | (Self::Node, 1 | 2) => Some(Self::Leaf),
+            (Self::Model, 8 | 14 | 20) | (Self::Function, 4 | 5 | 9) | (Self::Graph, 15) => Some(Self::Leaf),
+            (Self::Node, 1 | 2) => Some(Self::Leaf),
             (Self::Attribute, 9) | (Self::Tensor, 6 | 13) | (Self::Shape, 1) => Some(Self::Leaf),
             _ => None,
         }

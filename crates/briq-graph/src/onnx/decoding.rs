@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::proto::{self, attribute_type};
-use super::{MAX_DEPTH, MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, MAX_RECORDS, counting, tensors};
+use super::{MAX_DEPTH, MAX_MODEL_BYTES, MAX_OPSET, MAX_RANK, MAX_RECORDS, counting, inlining, tensors};
 use crate::{Attribute, Dim, ElementType, Form, Graph, GraphError, GraphErrorKind, Node, Value};
 
 /// Reads a model file.
 ///
 /// External data is not read: such initializers keep their location and range, which is proved to be a file beside the
-/// model. Initializers that the model also lists as inputs (IR version 3) are taken as constants.
+/// model. Initializers that the model also lists as inputs (IR version 3) are taken as constants. A call of a local
+/// function is replaced by the nodes of the function.
 ///
 /// # Errors
 /// Bytes that are not a model, a limit exceeded, an operator set newer than [`MAX_OPSET`], names given twice, and what
@@ -24,8 +25,9 @@ pub fn decode(bytes: &[u8]) -> Result<Graph, GraphError> {
     if counting::exceeds_limit(bytes) {
         return Err(refuse(GraphErrorKind::Limit, "model", format!("it has more than {MAX_RECORDS} records")));
     }
-    let model = proto::Model::decode(bytes).map_err(|error| malformed("model", "").because(error))?;
+    let mut model = proto::Model::decode(bytes).map_err(|error| malformed("model", "").because(error))?;
     check_model(&model)?;
+    inlining::inline(&mut model)?;
     let (opset, domains) = decode_opsets(&model.opset_import)?;
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
     let body = model.graph.ok_or_else(|| malformed("model", "it holds no graph"))?;
@@ -47,10 +49,6 @@ fn unsupported(object: impl Into<String>, reason: impl Into<String>) -> GraphErr
 fn check_model(model: &proto::Model) -> Result<(), GraphError> {
     if model.ir_version < 3 {
         return Err(unsupported("model", format!("its IR version is {}, at least 3 is wanted", model.ir_version)));
-    }
-    if !model.functions.is_empty() {
-        return Err(unsupported("model", "it defines local functions")
-            .advise("inline them: `onnx.inliner.inline_local_functions`"));
     }
     if !model.training_info.is_empty() {
         return Err(unsupported("model", "it holds training information"));
@@ -226,7 +224,7 @@ fn decode_node(node: proto::Node, depth: usize) -> Result<Node, GraphError> {
         return Err(malformed(label, "it lacks an operator or an output"));
     }
     if !node.overload.is_empty() {
-        return Err(unsupported(label, "it calls an overloaded function"));
+        return Err(unsupported(label, "it calls an overloaded function that the model does not define"));
     }
     for attribute in node.attribute {
         let name = attribute.name.clone();
@@ -242,7 +240,7 @@ fn decode_attribute(node: &str, attribute: proto::Attribute, depth: usize) -> Re
     let label = format!("attribute `{}` of {node}", attribute.name);
     let text = |bytes| String::from_utf8(bytes).map_err(|error| malformed(&label, "").because(error));
     if !attribute.ref_attr_name.is_empty() {
-        return Err(unsupported(label, "it refers to a function's argument"));
+        return Err(malformed(label, "it refers to a function's attribute, and stands in no function"));
     }
     match attribute.r#type {
         attribute_type::FLOAT => Ok(Attribute::Float(attribute.f.unwrap_or_default())),

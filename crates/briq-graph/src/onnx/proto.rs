@@ -19,8 +19,29 @@ pub(super) struct Model {
     pub(super) metadata_props: Vec<Entry>,
     #[prost(bytes = "vec", repeated, tag = "20")]
     pub(super) training_info: Vec<Vec<u8>>,
-    #[prost(bytes = "vec", repeated, tag = "25")]
-    pub(super) functions: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "25")]
+    pub(super) functions: Vec<Function>,
+}
+
+/// `FunctionProto`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Function {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) node: Vec<Node>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) opset_import: Vec<OperatorSet>,
+    #[prost(string, tag = "10")]
+    pub(super) domain: String,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) attribute_proto: Vec<Attribute>,
+    #[prost(string, tag = "13")]
+    pub(super) overload: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

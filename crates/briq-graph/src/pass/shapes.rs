@@ -5,7 +5,7 @@
 
 use super::Changes;
 use super::rewriter::{Id, Rewriter};
-use crate::shape::{Element, Inference};
+use crate::shape::{Element, Inference, Size};
 use crate::{Attribute, Data, Dim, ElementType, GraphError, Initializer, Node, Value};
 
 pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
@@ -50,28 +50,27 @@ fn bytes(value: &Value, elements: &[i64]) -> Option<Vec<u8>> {
     }
 }
 
-/// The lengths that a `Reshape` is given, with -1 for one that is not known and 0 for those that stay as they are.
+/// The lengths of what a `Reshape` gives, with 0 for those that stay as they are and -1 for one that is not known.
 fn target(rewriter: &Rewriter<'_>, node: &Node, inference: &Inference) -> Option<Vec<i64>> {
     if !node.is("Reshape") || rewriter.constant(node.input(1)?).is_some() || allows_zero(node) {
         return None;
     }
-    let elements = inference.elements(node.input(1)?)?;
-    let from = inference.value(node.input(0)?).map(|value| value.shape.as_slice()).unwrap_or_default();
-    let given = |element: &Element| element.known().filter(|&length| length == -1 || length > 0);
-    let mut lengths: Vec<Option<i64>> = elements.iter().map(given).collect();
-    // A known length that is neither (0, or nonsense) means something of its own.
-    if elements.iter().zip(&lengths).any(|(element, length)| element.known().is_some() && length.is_none()) {
+    let shape = inference.value(&node.outputs[0])?.shape.as_slice();
+    let from = inference.value(node.input(0)?)?.shape.as_slice();
+    if shape.contains(&Dim::Fixed(0)) {
         return None;
     }
-    let open =
-        |lengths: &[Option<i64>]| lengths.iter().filter(|length| length.is_none_or(|length| length == -1)).count();
-    for (axis, element) in elements.iter().enumerate() {
-        let stays = matches!((element, from.get(axis)), (Element::Length(a), Some(Dim::Dynamic(b))) if a == b);
-        if open(&lengths) > 1 && stays {
+    let length = |length: &Dim| length.fixed().and_then(|length| i64::try_from(length).ok());
+    let mut lengths: Vec<Option<i64>> = shape.iter().map(length).collect();
+    for axis in 0..shape.len() {
+        let open = lengths.iter().filter(|length| length.is_none()).count();
+        let stays = from.get(axis) == Some(&shape[axis]) && Size::of(&shape[axis]).is_some();
+        if open > 1 && stays && lengths[axis].is_none() {
             lengths[axis] = Some(0);
         }
     }
-    (open(&lengths) <= 1).then(|| lengths.into_iter().map(|length| length.unwrap_or(-1)).collect())
+    let open = lengths.iter().filter(|length| length.is_none()).count();
+    (open <= 1).then(|| lengths.into_iter().map(|length| length.unwrap_or(-1)).collect())
 }
 
 fn allows_zero(node: &Node) -> bool {

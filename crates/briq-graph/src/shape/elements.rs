@@ -3,7 +3,10 @@
 //! Exporters write `x.view(x.size(0), -1)` as nodes: a `Shape`, a `Gather`, a `Concat`, a `Reshape`. Followed element by
 //! element, such a chain is known wherever it picks lengths that are, though another axis of the same shape be dynamic.
 
+use std::fmt;
+
 use super::context::Context;
+use super::size::Size;
 use crate::{Attribute, Dim, ElementType, Initializer};
 
 /// One integer, as far as it is known.
@@ -11,7 +14,7 @@ use crate::{Attribute, Dim, ElementType, Initializer};
 pub(crate) enum Element {
     /// This one.
     Known(i64),
-    /// The length of a dynamic axis with this symbol.
+    /// The length of a dynamic axis with this symbol, or a product of such lengths.
     Length(String),
     /// Any.
     Unknown,
@@ -21,6 +24,16 @@ use Element::{Known, Length, Unknown};
 
 /// The most elements that are followed.
 const MAX_ELEMENTS: usize = 64;
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Known(number) => write!(f, "{number}"),
+            Length(symbol) => f.write_str(symbol),
+            Unknown => f.write_str("?"),
+        }
+    }
+}
 
 impl Element {
     /// The integer, where it is known.
@@ -34,6 +47,15 @@ impl Element {
             Dim::Dynamic(symbol) if symbol.is_empty() => Unknown,
             Dim::Dynamic(symbol) => Length(symbol.clone()),
         }
+    }
+
+    /// As a number of elements, where it can be one.
+    fn size(&self) -> Option<Size> {
+        Size::of(&self.to_length()?)
+    }
+
+    fn of_size(size: Option<Size>) -> Self {
+        size.map_or(Unknown, |size| Self::of_length(&size.to_length()))
     }
 
     /// The axis of this length.
@@ -98,9 +120,7 @@ fn shape(context: &Context<'_>) -> Option<Vec<Element>> {
 }
 
 fn size(context: &Context<'_>) -> Option<Vec<Element>> {
-    let lengths = &context.input(0).ok()?.shape;
-    let product = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(length.fixed()?))?;
-    Some(vec![Known(i64::try_from(product).ok()?)])
+    Some(vec![Element::of_size(Size::product(&context.input(0).ok()?.shape))])
 }
 
 fn gather(context: &Context<'_>) -> Option<Vec<Element>> {
@@ -157,8 +177,10 @@ fn arithmetic(context: &Context<'_>) -> Option<Vec<Element>> {
 fn computed(operator: &str, a: &Element, b: &Element) -> Element {
     match (operator, a, b) {
         (_, Known(a), Known(b)) => number(operator, *a, *b).map_or(Unknown, Known),
-        ("Mul", other, Known(1)) | ("Mul", Known(1), other) | ("Div", other, Known(1)) => other.clone(),
         ("Add", other, Known(0)) | ("Add", Known(0), other) | ("Sub", other, Known(0)) => other.clone(),
+        ("Min" | "Max", Length(one), Length(other)) if one == other => a.clone(),
+        ("Mul", _, _) => Element::of_size(a.size().and_then(|a| a.times(&b.size()?))),
+        ("Div", _, _) => Element::of_size(a.size().and_then(|a| a.divided_by(&b.size()?))),
         _ => Unknown,
     }
 }
@@ -211,6 +233,6 @@ fn filled(context: &Context<'_>) -> Option<Vec<Element>> {
 
 fn product(context: &Context<'_>) -> Option<Vec<Element>> {
     let whole = whole(context).filter(|_| context.is_integer(0))?;
-    let product = whole.iter().try_fold(1_i64, |product, element| product.checked_mul(element.known()?))?;
-    Some(vec![Known(product)])
+    let product = whole.iter().try_fold(Size::one(), |product, element| product.times(&element.size()?));
+    Some(vec![Element::of_size(product)])
 }

@@ -2,6 +2,8 @@
 
 use super::Inferred;
 use super::context::{Context, unknown};
+use super::elements::Element;
+use super::size::Size;
 use crate::{Dim, GraphError, brackets};
 
 pub(super) fn flatten(context: &Context<'_>) -> Inferred {
@@ -18,55 +20,70 @@ pub(super) fn flatten(context: &Context<'_>) -> Inferred {
 
 /// The length of several axes made one.
 fn merged(context: &Context<'_>, axes: &[Dim]) -> Result<Dim, GraphError> {
-    let others: Vec<&Dim> = axes.iter().filter(|length| **length != Dim::Fixed(1)).collect();
-    match others.as_slice() {
-        [only] => Ok((*only).clone()),
-        _ => Ok(product(context, axes)?.map_or_else(unknown, Dim::Fixed)),
+    match axes.iter().all(|length| length.fixed().is_some()) {
+        true => Ok(product(context, axes)?.to_length()),
+        false => Ok(Size::product(axes).map_or_else(unknown, |size| size.to_length())),
     }
 }
 
-/// The number of elements, where every axis is known.
-fn product(context: &Context<'_>, axes: &[Dim]) -> Result<Option<usize>, GraphError> {
-    let Some(lengths) = axes.iter().map(Dim::fixed).collect::<Option<Vec<usize>>>() else { return Ok(None) };
-    let product = lengths.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
-    product.map(Some).ok_or_else(|| context.refuse(format!("{} has too many elements", brackets(axes))))
+/// The number of elements of axes that are all known.
+fn product(context: &Context<'_>, axes: &[Dim]) -> Result<Size, GraphError> {
+    Size::product(axes).ok_or_else(|| context.refuse(format!("{} has too many elements", brackets(axes))))
 }
 
 /// 0 copies an axis (unless `allowzero`), -1 takes what is left.
 pub(super) fn reshape(context: &Context<'_>) -> Inferred {
     let input = context.input(0)?;
-    let target = context.ints_or_input("shape", 1)?.ok_or_else(|| context.refuse("it is given no shape"))?;
-    let copied = |axis: usize| target.get(axis) == Some(&0) && !context.flag("allowzero");
-    let lengths = target.iter().enumerate().map(|(axis, &length)| match length {
+    let target = target(context)?;
+    let copied = |axis: usize| target.get(axis) == Some(&Element::Known(0)) && !context.flag("allowzero");
+    let lengths = target.iter().enumerate().map(|(axis, element)| match element {
         _ if copied(axis) => input.shape.get(axis).cloned().map(Some),
-        -1 => Some(None),
-        _ => usize::try_from(length).ok().map(|length| Some(Dim::Fixed(length))),
+        Element::Known(-1) | Element::Unknown => Some(None),
+        other => other.to_length().map(Some),
     });
     let misfit = || context.refuse(format!("`{input}` cannot become {}", brackets(&target)));
     let shape: Vec<Option<Dim>> = lengths.collect::<Option<_>>().ok_or_else(misfit)?;
     // What is copied cancels out; the rest has to hold as many elements before as after.
     let before = not_copied(input.shape.iter().cloned(), copied);
     let after = not_copied(shape.iter().cloned(), copied);
-    let filler = left_over(context, &before, &after)?.ok_or_else(misfit)?;
+    let fillers = target.iter().filter(|element| **element == Element::Known(-1)).count();
+    let filler = left_over(context, &before, &after)?.filter(|_| fillers < 2).ok_or_else(misfit)?;
     Ok(vec![(input.element, shape.into_iter().map(|length| length.unwrap_or_else(|| filler.clone())).collect())])
+}
+
+/// The lengths that a `Reshape` asks for, or how many they are where none is known.
+fn target(context: &Context<'_>) -> Result<Vec<Element>, GraphError> {
+    if let Some(elements) = context.elements(1).filter(|_| context.ints("shape").is_none()) {
+        return Ok(elements.to_vec());
+    }
+    match context.optional(1).map(|shape| shape.shape.as_slice()) {
+        Some([Dim::Fixed(rank)]) if *rank <= crate::onnx::MAX_RANK => Ok(vec![Element::Unknown; *rank]),
+        _ => {
+            let given = context.ints_or_input("shape", 1)?;
+            let given = given.ok_or_else(|| context.refuse("it is given no shape"))?;
+            Ok(given.into_iter().map(Element::Known).collect())
+        }
+    }
 }
 
 fn not_copied<T>(axes: impl Iterator<Item = T>, copied: impl Fn(usize) -> bool) -> Vec<T> {
     axes.enumerate().filter(|(axis, _)| !copied(*axis)).map(|(_, length)| length).collect()
 }
 
-/// The axis that is written as -1 (anything, where none is), or `None` where the elements cannot be shared out so.
+/// The axis whose length is left open (anything, where none is), or `None` where the elements cannot be shared out so.
 fn left_over(context: &Context<'_>, before: &[Dim], after: &[Option<Dim>]) -> Result<Option<Dim>, GraphError> {
     let named: Vec<Dim> = after.iter().flatten().cloned().collect();
-    let fillers = after.len() - named.len();
-    let (fixed, dynamic): (Vec<Dim>, Vec<Dim>) = before.iter().cloned().partition(|length| length.fixed().is_some());
-    let (have, wanted) = (product(context, &fixed)?.unwrap_or(1), product(context, &named)?.unwrap_or(1));
-    Ok(match (dynamic.as_slice(), fillers) {
-        ([], 0) => (have == wanted).then(unknown),
-        ([], 1) => (wanted > 0 && have.is_multiple_of(wanted)).then(|| Dim::Fixed(have / wanted)),
-        ([only], 1) if have == wanted => Some(only.clone()),
-        (_, 0 | 1) => Some(unknown()),
-        _ => None,
+    let all_fixed = before.iter().chain(&named).all(|length| length.fixed().is_some());
+    if !all_fixed {
+        let quotient = || Size::product(before)?.divided_by(&Size::product(&named)?);
+        let only = after.len() - named.len() == 1;
+        return Ok(Some(quotient().filter(|_| only).map_or_else(unknown, |size| size.to_length())));
+    }
+    let (have, wanted) = (product(context, before)?, product(context, &named)?);
+    Ok(match after.len() - named.len() {
+        0 => (have == wanted).then(unknown),
+        1 => have.divided_by(&wanted).map(|size| size.to_length()),
+        _ => Some(unknown()),
     })
 }
 

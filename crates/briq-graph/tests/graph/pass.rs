@@ -4,9 +4,11 @@
 //! `y = MatMul(x, w)` for nodes, with attributes behind: `y = Softmax(x) axis=-1`.
 
 mod arithmetic;
+mod peer;
 mod text;
 
 mod exact;
+mod exports;
 mod fusing;
 
 use briq_graph::pass::{Pass, optimize};

@@ -28,7 +28,7 @@ for output, y in zip(session.get_outputs(), session.run(None, {name: x})):
 "#;
 
 /// A Python that has what is needed, if there is one.
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("BRIQ_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let import = Command::new(&python).args(["-c", "import numpy, onnx, onnxruntime"]).output();
     let found = import.is_ok_and(|output| output.status.success());

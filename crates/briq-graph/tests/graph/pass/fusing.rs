@@ -345,3 +345,289 @@ fn gated_activations_are_recognised() {
         "#]],
     );
 }
+
+#[test]
+fn layer_normalisation_is_recognised() {
+    check(
+        &[Pass::Normalizations],
+        "in x [n, 4]
+         last = ints -1
+         two = 2.0
+         small = 0.00001
+         scale = f32 [4]
+         bias = f32 [4]
+         a = ReduceMean(x, last)
+         b = Sub(x, a)
+         c = Pow(b, two)
+         d = ReduceMean(c, last)
+         e = Add(d, small)
+         f = Sqrt(e)
+         g = Div(b, f)
+         h = Mul(g, scale)
+         y = Add(bias, h)
+         i = Mul(b, b)
+         j = ReduceMean(i, last)
+         k = Add(small, j)
+         l = Sqrt(k)
+         m = Reciprocal(l)
+         z = Mul(m, b)
+         out y [n, 4]
+         out z [n, 4]",
+        &expect![[r#"
+            scale = F32[4]
+            bias = F32[4]
+            x:1 = F32[4]
+            y = LayerNormalization(x, scale, bias) axis=-1 epsilon=1e-5
+            z = LayerNormalization(x, x:1) axis=-1 epsilon=1e-5
+            -> y, z
+            # LayerNormalization 2
+        "#]],
+    );
+}
+
+#[test]
+fn layer_normalisation_is_recognised_multiplied_out() {
+    check(
+        &[Pass::Normalizations],
+        "in x [n, 6, 4]
+         small = 0.001
+         scale = f32 [1, 1, 4]
+         bias = f32 [1, 1, 4]
+         a = GlobalAveragePool(x)
+         n = Neg(a)
+         b = Sub(x, a)
+         c = Mul(b, b)
+         d = GlobalAveragePool(c)
+         e = Add(d, small)
+         f = Sqrt(e)
+         r = Reciprocal(f)
+         m = Mul(r, scale)
+         p = Mul(x, m)
+         q = Mul(n, m)
+         s = Add(q, bias)
+         y = Add(p, s)
+         out y [n, 6, 4]",
+        &expect![[r#"
+            scale = F32[1, 1, 4]
+            bias = F32[1, 1, 4]
+            scale:1 = [-1]
+            bias:3 = [-1]
+            y:2 = Reshape(scale, scale:1)
+            y:4 = Reshape(bias, bias:3)
+            y = LayerNormalization(x, y:2, y:4) axis=-1 epsilon=0.001
+            -> y
+            # LayerNormalization 1
+        "#]],
+    );
+}
+
+#[test]
+fn root_mean_square_normalisation_is_recognised() {
+    check(
+        &[Pass::Normalizations],
+        "in x [n, 4]
+         last = ints -1
+         two = 2.0
+         one = 1.0
+         small = 0.00001
+         scale = f32 [4]
+         c = Pow(x, two)
+         d = ReduceMean(c, last)
+         e = Add(d, small)
+         f = Sqrt(e)
+         r = Div(one, f)
+         g = Mul(x, r)
+         y = Mul(scale, g)
+         out y [n, 4]",
+        &expect![[r#"
+            scale = F32[4]
+            y = RMSNormalization(x, scale) axis=-1 epsilon=1e-5
+            -> y
+            # RMSNormalization 1
+        "#]],
+    );
+}
+
+/// Queries, keys and values of two heads of depth three.
+const HEADS: &str = "in q [b, s, 6]
+     in k [b, t, 6]
+     in v [b, t, 6]
+     in mask [b, 1, 1, t]
+     split = ints 0, 0, 2, 3
+     join = ints 0, 0, 6
+     scale = 0.5
+     q4 = Reshape(q, split)
+     k4 = Reshape(k, split)
+     v4 = Reshape(v, split)
+     qh = Transpose(q4) perm=[0,2,1,3]
+     kh = Transpose(k4) perm=[0,2,3,1]
+     vh = Transpose(v4) perm=[0,2,1,3]
+     out y [b, s, 6]\n";
+
+#[test]
+fn attention_is_recognised() {
+    let masked = "scores = MatMul(qh, kh)
+         scaled = Mul(scores, scale)
+         masked = Add(mask, scaled)
+         weights = Softmax(masked) axis=-1
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)";
+    check(
+        &[Pass::Attention],
+        &format!("{HEADS}{masked}"),
+        &expect![[r#"
+        y = briq.Attention(q, k, v, mask) num_heads=2 scale=0.5
+        -> y
+        # Attention 1
+    "#]],
+    );
+    let scaled_before = "qs = Mul(qh, scale)
+         ks = Div(kh, scale)
+         scores = MatMul(qs, ks)
+         weights = Softmax(scores) axis=3
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)";
+    check(
+        &[Pass::Attention],
+        &format!("{HEADS}{scaled_before}"),
+        &expect![[r#"
+        y = briq.Attention(q, k, v) num_heads=2 scale=1.0
+        -> y
+        # Attention 1
+    "#]],
+    );
+}
+
+#[test]
+fn what_only_resembles_attention_stays() {
+    let over_queries = "scores = MatMul(qh, kh)
+         weights = Softmax(scores) axis=2
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)";
+    check(
+        &[Pass::Attention],
+        &format!("{HEADS}{over_queries}"),
+        &expect![[r#"
+        split = [0, 0, 2, 3]
+        join = [0, 0, 6]
+        q4 = Reshape(q, split)
+        k4 = Reshape(k, split)
+        v4 = Reshape(v, split)
+        qh = Transpose(q4) perm=[0, 2, 1, 3]
+        kh = Transpose(k4) perm=[0, 2, 3, 1]
+        vh = Transpose(v4) perm=[0, 2, 1, 3]
+        scores = MatMul(qh, kh)
+        weights = Softmax(scores) axis=2
+        context = MatMul(weights, vh)
+        merged = Transpose(context) perm=[0, 2, 1, 3]
+        y = Reshape(merged, join)
+        -> y
+        # 
+    "#]],
+    );
+    let heads_behind = "back = ints 0, 0, 3, 2
+         k5 = Reshape(k, back)
+         kd = Transpose(k5) perm=[0,3,2,1]
+         scores = MatMul(qh, kd)
+         weights = Softmax(scores) axis=-1
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)";
+    check(
+        &[Pass::Attention],
+        &format!("{HEADS}{heads_behind}"),
+        &expect![[r#"
+        split = [0, 0, 2, 3]
+        join = [0, 0, 6]
+        back = [0, 0, 3, 2]
+        q4 = Reshape(q, split)
+        v4 = Reshape(v, split)
+        qh = Transpose(q4) perm=[0, 2, 1, 3]
+        vh = Transpose(v4) perm=[0, 2, 1, 3]
+        k5 = Reshape(k, back)
+        kd = Transpose(k5) perm=[0, 3, 2, 1]
+        scores = MatMul(qh, kd)
+        weights = Softmax(scores) axis=-1
+        context = MatMul(weights, vh)
+        merged = Transpose(context) perm=[0, 2, 1, 3]
+        y = Reshape(merged, join)
+        -> y
+        # 
+    "#]],
+    );
+}
+
+#[test]
+fn attention_with_positions_first_is_brought_into_order() {
+    check(
+        &[Pass::Attention, Pass::Identities],
+        "in x [s, b, 6]
+         split = ints 0, -1, 3
+         join = ints -1, 6
+         q3 = Reshape(x, split)
+         q = Transpose(q3) perm=[1,0,2]
+         k = Transpose(q3) perm=[1,2,0]
+         scores = MatMul(q, k)
+         weights = Softmax(scores) axis=-1
+         context = MatMul(weights, q)
+         merged = Transpose(context) perm=[1,0,2]
+         y = Reshape(merged, join)
+         out y [n, 6]",
+        &expect![[r#"
+            join = [-1, 6]
+            x:1 = Transpose(x) perm=[1, 0, 2]
+            x:2 = Transpose(x) perm=[1, 0, 2]
+            x:3 = Transpose(x) perm=[1, 0, 2]
+            y:4 = briq.Attention(x:1, x:2, x:3) num_heads=2 scale=1.0
+            y:4:5 = Transpose(y:4) perm=[1, 0, 2]
+            y = Reshape(y:4:5, join)
+            -> y
+            # Attention 1
+        "#]],
+    );
+}
+
+#[test]
+fn projections_of_one_input_become_one_product() {
+    check(
+        &[Pass::Products, Pass::Scales, Pass::Projections],
+        "in x [b, s, 4]
+         in z [b, s, 4]
+         wq = f32 [4, 6]
+         wk = f32 [4, 6]
+         wv = f32 [4, 2]
+         bq = f32 [6]
+         bk = f32 [6]
+         bv = f32 [2]
+         mq = MatMul(x, wq)
+         q = Add(mq, bq)
+         mk = MatMul(x, wk)
+         k = Add(mk, bk)
+         mv = MatMul(x, wv)
+         v = Add(mv, bv)
+         o = MatMul(z, wv)
+         out q [b, s, 6]
+         out k [b, s, 6]
+         out v [b, s, 2]
+         out o [b, s, 2]",
+        &expect![[r#"
+            wq = F32[4, 6]
+            wk = F32[4, 6]
+            wv = F32[4, 2]
+            bq = F32[6]
+            bk = F32[6]
+            bv = F32[2]
+            q:3:4 = [6, 6, 2]
+            wq:1 = Concat(wq, wk, wv) axis=1
+            bq:2 = Concat(bq, bk, bv) axis=0
+            q:3 = briq.Gemm(x, wq:1, bq:2)
+            q, k, v = Split(q:3, q:3:4) axis=-1
+            o = briq.Gemm(z, wv)
+            -> q, k, v, o
+            # MatMul 4, shift 3, product 1
+        "#]],
+    );
+}
