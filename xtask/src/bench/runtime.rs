@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// How long a round lasts
     #[arg(long, default_value_t = 0.5)]
     seconds: f64,
+    /// Compare the least times instead of medians: fairer where others use the machine meanwhile
+    #[arg(long)]
+    least: bool,
     /// Peers to compare with; none to measure Briq alone
     #[arg(long, value_delimiter = ',', default_values_t = ["onnxruntime".to_owned(), "tract".to_owned()])]
     peers: Vec<String>,

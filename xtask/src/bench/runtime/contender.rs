@@ -39,10 +39,10 @@ impl Contender {
         self.hear()
     }
 
-    /// The median time of one prediction over a round, in seconds.
-    pub(super) fn round(&mut self, seconds: f64) -> Result<f64> {
+    /// The time of one prediction over a round, in seconds: `median` or `min`.
+    pub(super) fn round(&mut self, seconds: f64, figure: &str) -> Result<f64> {
         let timing = self.ask(&format!("round {seconds}"))?;
-        timing["median"].as_f64().with_context(|| format!("{} gave no median: {timing}", self.name))
+        timing[figure].as_f64().with_context(|| format!("{} gave no {figure}: {timing}", self.name))
     }
 
     /// Seconds from the closed file to the first prediction.

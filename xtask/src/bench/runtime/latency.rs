@@ -34,6 +34,7 @@ struct Setting {
     batch: usize,
     rounds: usize,
     seconds: f64,
+    least: bool,
 }
 
 /// Every network in every setting: a table for each number of threads, and all of it as JSON.
@@ -49,7 +50,7 @@ pub(super) fn measure(
         let mut rows = Vec::new();
         for prepared in &prepared {
             for &batch in &arguments.batch {
-                let setting = Setting { threads, batch, rounds: arguments.rounds.max(1), seconds: arguments.seconds };
+                let setting = Setting::new(arguments, threads, batch);
                 match row(stage, prepared, setting, failures) {
                     Ok(row) => rows.push(row),
                     Err(error) => failures.push(format!("{}, batch {batch}: {error:#}", prepared.network.name)),
@@ -75,19 +76,45 @@ fn row(stage: &Stage, prepared: &Prepared, setting: Setting, failures: &mut Vec<
     }
     let differences = differences(&mut contenders, name, failures)?;
     let rounds = rounds(&mut contenders, setting)?;
-    let ours = median(rounds.iter().map(|round| round[0]).collect());
     let beside = |position: usize| Beside {
         name: contenders[position].name.clone(),
-        seconds: median(rounds.iter().map(|round| round[position]).collect()),
-        ratio: median(rounds.iter().map(|round| round[position] / round[0]).collect()),
+        seconds: setting.time(&rounds, position),
+        ratio: setting.ratio(&rounds, position),
         difference: differences[position],
     };
-    Ok(Row { network: name, batch, ours, peers: (1..contenders.len()).map(beside).collect() })
+    let peers = (1..contenders.len()).map(beside).collect();
+    Ok(Row { network: name, batch, ours: setting.time(&rounds, 0), peers })
 }
 
-/// The medians of each round, in the order of the contenders.
+impl Setting {
+    fn new(arguments: &Arguments, threads: usize, batch: usize) -> Self {
+        let Arguments { rounds, seconds, least, .. } = *arguments;
+        Self { threads, batch, rounds: rounds.max(1), seconds, least }
+    }
+
+    /// What is read from each round.
+    fn figure(self) -> &'static str {
+        if self.least { "min" } else { "median" }
+    }
+
+    /// The time of one contender over all rounds.
+    fn time(self, rounds: &[Vec<f64>], position: usize) -> f64 {
+        let times = rounds.iter().map(|round| round[position]);
+        if self.least { times.fold(f64::INFINITY, f64::min) } else { median(times.collect()) }
+    }
+
+    /// Its time by ours: round by round, unless the least times of all rounds are compared.
+    fn ratio(self, rounds: &[Vec<f64>], position: usize) -> f64 {
+        if self.least {
+            return self.time(rounds, position) / self.time(rounds, 0);
+        }
+        median(rounds.iter().map(|round| round[position] / round[0]).collect())
+    }
+}
+
+/// The times of each round, in the order of the contenders.
 fn rounds(contenders: &mut [Contender], setting: Setting) -> Result<Vec<Vec<f64>>> {
-    let round = |_| contenders.iter_mut().map(|contender| contender.round(setting.seconds)).collect();
+    let round = |_| contenders.iter_mut().map(|contender| contender.round(setting.seconds, setting.figure())).collect();
     (0..setting.rounds).map(round).collect()
 }
 
