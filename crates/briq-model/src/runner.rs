@@ -10,7 +10,6 @@ use burn::backend::DispatchDevice;
 
 use crate::backend::Backend;
 use crate::error::ModelError;
-use crate::kernel::Threads;
 use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch};
 use crate::optimization::Optimization;
@@ -25,7 +24,6 @@ pub struct Runner {
     device: DispatchDevice,
     outputs: Vec<String>,
     report: Report,
-    threads: Threads,
 }
 
 impl Runner {
@@ -67,7 +65,7 @@ impl Runner {
         if optimization.kernels {
             network.settle(&mut parameters)?;
         }
-        Ok(Self { network, parameters, device, outputs, report, threads: Threads::default() })
+        Ok(Self { network, parameters, device, outputs, report })
     }
 
     /// What the passes did to the graph.
@@ -86,7 +84,7 @@ impl Runner {
     }
 
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
-        self.threads.run(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
+        briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
     }
 
     pub(crate) fn device(&self) -> &DispatchDevice {

@@ -5,6 +5,7 @@
 //! autodiff, and on whatever a kernel gives back.
 
 mod activation;
+mod attention;
 mod buffer;
 mod convolution;
 mod dense;
@@ -12,7 +13,7 @@ mod elementwise;
 mod linear;
 mod normalization;
 mod pooling;
-mod threads;
+mod recurrent;
 
 use burn::backend::DispatchDevice;
 
@@ -20,7 +21,6 @@ use crate::operator::{Call, Fault};
 use crate::value::Value;
 
 pub(crate) use activation::activation;
-pub(crate) use threads::Threads;
 
 /// A node that was made ready to run on flex.
 pub(crate) trait Kernel: Send + Sync {
@@ -38,8 +38,15 @@ type Prepare = fn(&mut Call) -> Result<Option<Box<dyn Kernel>>, Fault>;
 /// The kernels of a family of operators, by name.
 type Family = &'static [(&'static str, Prepare)];
 
-const KERNELS: &[Family] =
-    &[convolution::KERNELS, elementwise::KERNELS, linear::KERNELS, normalization::KERNELS, pooling::KERNELS];
+const KERNELS: &[Family] = &[
+    attention::KERNELS,
+    convolution::KERNELS,
+    elementwise::KERNELS,
+    linear::KERNELS,
+    normalization::KERNELS,
+    pooling::KERNELS,
+    recurrent::KERNELS,
+];
 
 /// Whether this device is the one that the kernels are for.
 pub(crate) fn serves(device: &DispatchDevice) -> bool {
