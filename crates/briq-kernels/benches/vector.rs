@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use briq_kernels::attention::{AttentionSpec, attention};
 use briq_kernels::elementwise::{Binary, Broadcast, Unary};
 use briq_kernels::normalization::{GroupNorm, LayerNorm, group_norm, layer_norm};
+use briq_kernels::recurrent::{Direction, Gru, GruSpec, Lstm, LstmStates, RecurrentSpec, Sequences, Weights};
 use briq_kernels::reduction::{Extent, Reduction};
 use briq_kernels::simd::Unit;
 use briq_kernels::softmax::softmax;
@@ -105,6 +106,7 @@ fn main() {
     pairs(&bench);
     rows(&bench);
     attentions(&bench);
+    recurrents(&bench);
 }
 
 fn maps(bench: &Bench) {
@@ -166,6 +168,30 @@ fn attentions(bench: &Bench) {
         let spec = AttentionSpec { batch, heads, queries: length, keys: length, depth, value_depth: depth, scale };
         bench.case(&format!("attention b{batch} {heads}x{depth} of {length}"), || {
             attention(&spec, &q, &k, &v, None, &mut out)
+        });
+    }
+}
+
+fn recurrents(bench: &Bench) {
+    for (input, hidden, steps, batch) in [(64, 128, 50, 1), (64, 128, 50, 8), (256, 512, 100, 1), (256, 512, 100, 8)] {
+        let weights = |gates: usize, columns: usize| -> Vec<f32> {
+            numbers(gates * hidden * columns).iter().map(|x| x * 0.02).collect()
+        };
+        let values = numbers(steps * batch * input);
+        let sequences = Sequences { values: &values, steps, batch, lengths: None, initial: None };
+        let layer = RecurrentSpec { input, hidden, direction: Direction::Forward };
+        let (mut out, mut last, mut cell) =
+            (vec![0.0; steps * batch * hidden], vec![0.0; batch * hidden], vec![0.0; batch * hidden]);
+        let (w, r, b) = (weights(4, input), weights(4, hidden), weights(4, 2));
+        bench.unit.force(|| {
+            let lstm = Lstm::new(layer, &Weights { input: &w, recurrent: &r, bias: Some(&b) }, None);
+            bench.case(&format!("lstm {input}-{hidden} s{steps} b{batch}"), || {
+                lstm.run(&sequences, None, &mut out, LstmStates { hidden: &mut last, cell: &mut cell });
+            });
+            let (w, r, b) = (weights(3, input), weights(3, hidden), weights(3, 2));
+            let spec = GruSpec { layer, linear_before_reset: true };
+            let gru = Gru::new(spec, &Weights { input: &w, recurrent: &r, bias: Some(&b) });
+            bench.case(&format!("gru {input}-{hidden} s{steps} b{batch}"), || gru.run(&sequences, &mut out, &mut last));
         });
     }
 }

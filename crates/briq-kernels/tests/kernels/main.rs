@@ -7,6 +7,7 @@ mod layout;
 mod matrix;
 mod normalization;
 mod pooling;
+mod recurrent;
 mod reduction;
 mod softmax;
 mod support;
