@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::Stored;
 use crate::optimization::Optimization;
-use crate::runner::{Runner, on_host};
+use crate::runner::{NodeTime, Runner, on_host};
 use crate::value::{HostTensor, Value, download, upload};
 
 /// A graph with its parameters on a device, ready to answer.
@@ -68,6 +68,16 @@ impl BurnEngine {
             Some(Value::Host(tensor)) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
             _ => Err(ModelError::invalid("the network's first output is not a tensor")),
         }
+    }
+
+    /// Answers once and says how long each node took.
+    ///
+    /// # Errors
+    /// As for an ordinary answer.
+    pub fn profile(&self, inputs: &[Tensor]) -> Result<Vec<NodeTime>, EngineError> {
+        let fed = inputs.iter().map(|tensor| self.feed(tensor)).collect::<Result<_, _>>()?;
+        let times = self.runner.profile(fed);
+        times.map_err(|error| EngineError::inference("the network failed").with_source(error))
     }
 
     fn feed(&self, tensor: &Tensor) -> Result<Value, EngineError> {

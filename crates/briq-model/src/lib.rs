@@ -71,5 +71,5 @@ pub use loader::{engine, labels, load, structure};
 pub use operator::operator_names;
 pub use optimization::Optimization;
 pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
-pub use runner::Runner;
+pub use runner::{NodeTime, Runner};
 pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use briq_graph::plan::{Plan, Slot, Step};
 use briq_graph::{Attribute, Data, ElementType, Graph, Initializer, Node};
@@ -136,9 +137,19 @@ impl Network {
             slots[slot] = Some(parameters[position].clone());
         }
         for (step, prepared) in self.plan.steps.iter().zip(&self.operators) {
+            let start = run.times.is_some().then(Instant::now);
             self.step(step, prepared, &mut slots, run)?;
+            if let (Some(times), Some(start)) = (&mut run.times, start) {
+                times.push(start.elapsed());
+            }
         }
         self.plan.outputs.iter().map(|&slot| self.output(&slots, slot)).collect()
+    }
+
+    /// Each step by the name of its node, its operator, and whether a kernel of ours carries it out.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (&Node, bool)> {
+        let nodes = self.plan.steps.iter().map(|step| &self.graph.nodes[step.node]);
+        nodes.zip(self.operators.iter().map(|prepared| prepared.kernel.is_some()))
     }
 
     fn output(&self, slots: &[Option<Value>], slot: usize) -> Result<Value, ModelError> {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use briq_graph::onnx::Datum;
 use briq_graph::pass::Report;
-use briq_graph::{Data, Graph, Initializer};
+use briq_graph::{Data, Graph, Initializer, Node};
 use burn::backend::DispatchDevice;
 
 use crate::backend::Backend;
@@ -87,6 +88,14 @@ impl Runner {
         briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
     }
 
+    /// Runs once and says how long each node took. On a GPU that is how long it took to be handed over.
+    pub(crate) fn profile(&self, inputs: Vec<Value>) -> Result<Vec<NodeTime>, ModelError> {
+        let mut run = Run { times: Some(Vec::new()), ..Run::default() };
+        briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut run))?;
+        let timed = self.network.steps().zip(run.times.unwrap_or_default());
+        Ok(timed.map(|((node, kernel), time)| NodeTime::new(node, kernel, time)).collect())
+    }
+
     pub(crate) fn device(&self) -> &DispatchDevice {
         &self.device
     }
@@ -106,6 +115,28 @@ impl Runner {
         let host = HostTensor::from_bytes(tensor.element, &tensor.shape, bytes);
         let short = || ModelError::invalid(format!("the bytes of `{}` do not follow from its shape", tensor.name));
         Ok(Value::placed(host.ok_or_else(short)?, &self.device))
+    }
+}
+
+/// How long one node of an optimised graph took.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct NodeTime {
+    /// The node's name, or that of its first output.
+    pub node: String,
+    /// The operator, with the domain that passes put fused ones in.
+    pub operator: String,
+    /// Whether a kernel of `briq-kernels` computes it.
+    pub kernel: bool,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+impl NodeTime {
+    fn new(node: &Node, kernel: bool, time: Duration) -> Self {
+        let name = if node.name.is_empty() { node.outputs.first() } else { Some(&node.name) };
+        let domain = if node.domain.is_empty() { String::new() } else { format!("{}.", node.domain) };
+        let operator = format!("{domain}{}", node.operator);
+        Self { node: name.cloned().unwrap_or_default(), operator, kernel, seconds: time.as_secs_f64() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod memory;
+mod profile;
 mod rounds;
 mod timing;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use self::inputs::{Dimension, Range};
 use self::memory::Memory;
+use self::profile::Share;
 use self::timing::{Timing, Until};
 use crate::compute::BackendArgument;
 use crate::context::Context;
@@ -55,6 +57,9 @@ pub(crate) struct Arguments {
     /// Stay, and answer each line of standard input (`round`, `memory`, `outputs FILE`) with one line of JSON
     #[arg(long)]
     rounds: bool,
+    /// Say which operators the time goes to
+    #[arg(long, conflicts_with = "rounds")]
+    profile: bool,
 }
 
 /// A loaded network, its inputs, and what loading took.
@@ -94,6 +99,9 @@ struct Report {
     latency: Timing,
     /// Examples each second, by the mean latency.
     throughput: f64,
+    /// By operator, where it was asked for; those that take longest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Vec<Share>>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -136,7 +144,8 @@ fn measure(arguments: &Arguments, context: &Context, reference: &str, until: Unt
     let latency = subject.time(until)?;
     let throughput = subject.loaded.batch as f64 / latency.mean;
     let memory = Memory { base: subject.loaded.memory.base, ..Memory::now() };
-    let report = Report { latency, throughput, loaded: Loaded { memory, ..subject.loaded } };
+    let profile = if arguments.profile { Some(profile::shares(&subject.engine, &subject.inputs)?) } else { None };
+    let report = Report { latency, throughput, profile, loaded: Loaded { memory, ..subject.loaded } };
     context.output.data(&report, text)
 }
 
@@ -189,7 +198,7 @@ fn weights(package: &Package) -> u64 {
 }
 
 fn text(report: &Report) -> String {
-    let Report { loaded, latency, throughput } = report;
+    let Report { loaded, latency, throughput, profile } = report;
     let Load { open, engine, first } = loaded.load;
     let size = |bytes_of: Option<u64>| bytes_of.map_or("unknown".to_owned(), bytes);
     let lines = [
@@ -204,7 +213,7 @@ fn text(report: &Report) -> String {
         format!("memory      {} resident, {} at most", size(loaded.memory.resident), size(loaded.memory.peak)),
         format!("weights     {}", bytes(loaded.weights)),
     ];
-    lines.join("\n")
+    lines.into_iter().chain(profile.iter().flatten().map(Share::to_string)).collect::<Vec<_>>().join("\n")
 }
 
 /// Seconds in the unit that a person would choose.

@@ -88,7 +88,8 @@ mod tests {
         let first = recycled(buffer(1000));
         let place = first.as_ptr();
         drop(first);
-        assert_eq!(buffer(1000).as_ptr().cast(), place);
+        let second = buffer(1000);
+        assert_eq!(second.as_ptr().cast(), place);
     }
 
     #[test]

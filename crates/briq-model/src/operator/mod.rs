@@ -36,6 +36,8 @@ mod text;
 mod transposed_convolution;
 mod unary;
 
+use std::time::Duration;
+
 use crate::value::{DeviceTensor, HostTensor, Value};
 
 pub(crate) use call::{Call, fetch};
@@ -47,6 +49,8 @@ pub(crate) use pooling::pooled_shape;
 pub(crate) struct Run {
     /// Present while training: dropout drops and batch statistics are used.
     pub(crate) training: Option<Training>,
+    /// Present while it is measured: how long each step took, in the order of the plan.
+    pub(crate) times: Option<Vec<Duration>>,
 }
 
 /// The state of one training step.

@@ -223,7 +223,7 @@ impl<'a> Trainer<'a> {
     fn learn(&mut self, batch: &Examples, rate: f64, step: u64) -> Result<(f64, usize), ModelError> {
         let tracked = self.tracked();
         let seed = self.task.section.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut run = Run { training: Some(Training { seed, statistics: Vec::new() }) };
+        let mut run = Run { training: Some(Training { seed, statistics: Vec::new() }), ..Run::default() };
         let output = self.forward(&tracked, batch, true, &mut run)?;
         let target = Dispatch::from_inner(self.targets(batch));
         let loss = loss(self.task.section.loss, output.clone(), target);
