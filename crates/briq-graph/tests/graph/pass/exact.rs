@@ -1,9 +1,10 @@
 //! Passes that leave every result as it was.
 
-use briq_graph::pass::Pass;
+use briq_graph::pass::{Pass, optimize};
 use expect_test::expect;
 
-use super::check;
+use super::arithmetic::Arithmetic;
+use super::{check, text};
 
 #[test]
 fn dead_nodes_and_unread_constants_go() {
@@ -46,7 +47,7 @@ fn dropout_goes_unless_its_mask_is_wanted() {
 #[test]
 fn identities_go_and_outputs_keep_their_names() {
     check(
-        &[Pass::Identities],
+        &[Pass::Identities, Pass::Scalars],
         "in x [n, 4]
          a = Identity(x)
          b = Relu(a)
@@ -106,7 +107,7 @@ fn rearrangements_that_follow_each_other_become_one() {
 #[test]
 fn adding_zero_is_kept_for_numbers_that_have_a_negative_zero() {
     check(
-        &[Pass::Identities],
+        &[Pass::Scalars],
         "in x [n, 4]
          in i i64 [n]
          zero = 0.0
@@ -297,4 +298,175 @@ fn equals_become_one() {
             # constant 1, node 2
         "#]],
     );
+}
+
+#[test]
+fn initial_states_of_zeros_are_left_out() {
+    check(
+        &[Pass::Defaults],
+        "in x [t, n, 4]
+         in h0 [1, n, 2]
+         w = f32 [1, 8, 4]
+         r = f32 [1, 8, 2]
+         shape = ints 2, 3, 2
+         from = ints 0
+         to = ints 1
+         zeros = ConstantOfShape(shape)
+         c0 = Slice(zeros, from, to, from)
+         y, _, _ = LSTM(x, w, r, _, _, h0, c0) hidden_size=2
+         out y [t, 1, n, 2]",
+        &expect![[r#"
+            w = F32[1, 8, 4]
+            r = F32[1, 8, 2]
+            y, _, _ = LSTM(x, w, r, _, _, h0, _) hidden_size=2
+            -> y
+            # initial state 1
+        "#]],
+    );
+}
+
+#[test]
+fn transposes_that_are_undone_are_not_done() {
+    check(
+        &[Pass::Transposes],
+        "in x [a, b, 4]
+         half = 0.5
+         row = f32 [4]
+         first = ints 0
+         two = ints 2
+         four = ints 4
+         last = ints -1
+         t = Transpose(x) perm=[1,0,2]
+         u = Mul(half, t)
+         v = Add(u, row)
+         w = Relu(v)
+         p = Slice(w, first, two, last)
+         q = Slice(w, two, four, last)
+         y = Transpose(p) perm=[1,0,2]
+         k = Neg(y)
+         z = Transpose(q) perm=[1,0,2]
+         l = Neg(z)
+         out k [a, b, 2]
+         out l [a, b, 2]",
+        &expect![[r#"
+            half = 0.5
+            row = F32[4]
+            first = [0]
+            two = [2]
+            four = [4]
+            last = [-1]
+            u = Mul(half, x)
+            v = Add(u, row)
+            w = Relu(v)
+            p = Slice(w, first, two, last)
+            q = Slice(w, two, four, last)
+            k = Neg(p)
+            l = Neg(q)
+            -> k, l
+            # Transpose 1
+        "#]],
+    );
+}
+
+#[test]
+fn transposes_stay_where_the_order_matters() {
+    check(
+        &[Pass::Transposes],
+        "in x [a, b, 4]
+         in m [b, a, 4]
+         row = f32 [4]
+         t = Transpose(x) perm=[2,1,0]
+         u = Add(t, row)
+         k = Transpose(u) perm=[2,1,0]
+         r = Transpose(x) perm=[1,0,2]
+         s = Mul(r, m)
+         l = Transpose(s) perm=[1,0,2]
+         v = Transpose(x) perm=[1,2,0]
+         w = Relu(v)
+         n = Transpose(w) perm=[1,2,0]
+         y = Neg(k)
+         z = Neg(l)
+         o = Neg(n)
+         out y [a, b, 4]
+         out z [a, b, 4]
+         out o [4, a, b]",
+        &expect![[r#"
+            row = F32[4]
+            t = Transpose(x) perm=[2, 1, 0]
+            u = Add(t, row)
+            k = Transpose(u) perm=[2, 1, 0]
+            r = Transpose(x) perm=[1, 0, 2]
+            s = Mul(r, m)
+            l = Transpose(s) perm=[1, 0, 2]
+            v = Transpose(x) perm=[1, 2, 0]
+            w = Relu(v)
+            n = Transpose(w) perm=[1, 2, 0]
+            y = Neg(k)
+            z = Neg(l)
+            o = Neg(n)
+            -> y, z, o
+            # 
+        "#]],
+    );
+}
+
+#[test]
+fn constants_of_one_element_are_scalars_where_that_changes_no_shape() {
+    check(
+        &[Pass::Scalars],
+        "in x [n, 4]
+         c = f32 [1, 1]
+         d = f32 [1, 1, 1]
+         y = Mul(c, x)
+         z = Mul(d, x)
+         out y [n, 4]
+         out z [1, n, 4]",
+        &expect![[r#"
+            d = 1.090099
+            c:1 = 1.080198
+            y = Mul(c:1, x)
+            z = Mul(d, x)
+            -> y, z
+            # scalar 1
+        "#]],
+    );
+}
+
+/// A factor of one may be where a parameter starts.
+#[test]
+fn what_learns_keeps_its_parameters() {
+    check(
+        Pass::TRAINING,
+        "in x [n, 4]
+         gain = 1.0
+         w = f32 [4, 2]
+         a = Identity(x)
+         b = Mul(a, gain)
+         c = Dropout(b)
+         d = MatMul(c, w)
+         e = MatMul(c, w)
+         y = Add(d, e)
+         out y [n, 2]",
+        &expect![[r#"
+            gain = 1
+            w = F32[4, 2]
+            b = Mul(x, gain)
+            c = Dropout(b)
+            d = MatMul(c, w)
+            e = MatMul(c, w)
+            y = Add(d, e)
+            -> y
+            # Identity 1
+        "#]],
+    );
+}
+
+/// Ten thousand nodes over one constant that all of them read: time has to stay about linear.
+#[test]
+fn large_graphs_are_optimised() {
+    let layer = |place: usize| format!("h{} = Mul(h{place}, c)\nt{place} = Identity(c)\n", place + 1);
+    let nodes: String = (0..5000).map(layer).collect();
+    let graph = text::parse(&format!("in h0 [n, 4]\nc = 0.5\n{nodes}out h5000 [n, 4]"));
+    let (graph, report) = optimize(graph, Pass::INFERENCE, &mut Arithmetic).unwrap();
+    assert_eq!((graph.nodes.len(), report.nodes()), (5000, Some((10_000, 5000))));
 }

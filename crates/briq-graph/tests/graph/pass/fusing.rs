@@ -631,3 +631,33 @@ fn projections_of_one_input_become_one_product() {
         "#]],
     );
 }
+
+#[test]
+fn a_product_on_merged_axes_is_carried_out_on_all() {
+    check(
+        &[Pass::Products, Pass::Ranks, Pass::Identities, Pass::Shapes, Pass::Identities, Pass::Scales],
+        "in x [b, s, 4]
+         w = f32 [4, 6]
+         bias = f32 [6]
+         merge = ints -1, 4
+         batch = int 0
+         one = ints 0
+         shape = Shape(x)
+         lengths = Gather(shape, both)
+         both = ints 0, 1
+         six = ints 6
+         target = Concat(lengths, six) axis=0
+         flat = Reshape(x, merge)
+         product = MatMul(flat, w)
+         split = Reshape(product, target)
+         y = Add(split, bias)
+         out y [b, s, 6]",
+        &expect![[r#"
+            w = F32[4, 6]
+            bias = F32[6]
+            y = briq.Gemm(x, w, bias)
+            -> y
+            # MatMul 1, product 1, Reshape 1, pair 1, shift 1
+        "#]],
+    );
+}
