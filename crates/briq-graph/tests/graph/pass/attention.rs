@@ -1,9 +1,10 @@
 //! Attention that was written out.
 
-use briq_graph::pass::Pass;
+use briq_graph::pass::{Pass, optimize};
 use expect_test::expect;
 
-use super::check;
+use super::peer::Peer;
+use super::{check, text};
 
 /// Queries, keys and values of two heads of depth three.
 const HEADS: &str = "in q [b, s, 6]
@@ -145,4 +146,52 @@ fn attention_with_positions_first_is_brought_into_order() {
             # Attention 1
         "#]],
     );
+}
+
+#[test]
+fn scores_may_be_replaced_instead_of_masked() {
+    let behind = "weights = Softmax(masked) axis=-1
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)";
+    let replaced = |choice: &str, number: &str| {
+        let scores = "scores = MatMul(qh, kh)\nscaled = Mul(scores, scale)\nhidden = Cast(mask) to=9";
+        format!("{HEADS}never = {number}\n{scores}\nmasked = Where(hidden, {choice})\n{behind}")
+    };
+    check(
+        &[Pass::Attention],
+        &replaced("never, scaled", "-1e9"),
+        &expect![[r#"
+        never = -1000000000
+        never:1 = 0
+        hidden = Cast(mask) to=9
+        y:2 = Where(hidden, never, never:1)
+        y = briq.Attention(q, k, v, y:2) num_heads=2 scale=0.5
+        -> y
+        # Attention 1
+    "#]],
+    );
+    check(
+        &[Pass::Attention],
+        &replaced("scaled, never", "-inf"),
+        &expect![[r#"
+        never = -inf
+        never:1 = 0
+        hidden = Cast(mask) to=9
+        y:2 = Where(hidden, never:1, never)
+        y = briq.Attention(q, k, v, y:2) num_heads=2 scale=0.5
+        -> y
+        # Attention 1
+    "#]],
+    );
+    let mild = optimize(
+        text::parse(&replaced("never, scaled", "-10.0")),
+        &[Pass::Attention],
+        &mut super::arithmetic::Arithmetic,
+    );
+    assert!(mild.unwrap().0.nodes.iter().all(|node| node.operator != "Attention"));
+    let Some(mut peer) = Peer::start() else { return };
+    let before = text::parse(&replaced("scaled, never", "-1e9").replace("mask [b, 1, 1, t]", "mask i64 [b, 1, 1, t]"));
+    let (after, _) = optimize(before.clone(), &[Pass::Attention], &mut peer).unwrap();
+    assert!(peer.compare(&before, &after) < 1e-5);
 }
