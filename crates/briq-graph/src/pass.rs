@@ -45,6 +45,7 @@ mod activations;
 mod attention;
 mod channel;
 mod constants;
+mod defaults;
 mod duplicates;
 mod epilogues;
 mod identities;
@@ -53,9 +54,12 @@ mod normalizations;
 mod product;
 mod products;
 mod projections;
+mod ranks;
 mod rewriter;
+mod scalars;
 mod scales;
 mod shapes;
+mod transposes;
 mod view;
 
 use std::borrow::Cow;
@@ -92,6 +96,11 @@ pub enum Pass {
     /// Leaves out what changes nothing, and makes one of two that follow each other: `Identity`, a `Cast` to the same
     /// type, a `Transpose` after a `Transpose`, …
     Identities,
+    /// Leaves out operations with a constant that changes nothing, such as a factor of 1; makes scalars of constants of one
+    /// element.
+    Scalars,
+    /// Leaves out inputs that say what is assumed without them: initial states of zeros.
+    Defaults,
     /// Computes what follows from shapes that are known before the graph runs.
     Shapes,
     /// Computes what follows from constants alone.
@@ -106,6 +115,10 @@ pub enum Pass {
     Attention,
     /// Makes `briq.Gemm` of products with constant matrices, and of what is added to them.
     Products,
+    /// Carries products out on all axes, where the leading ones were merged for them.
+    Ranks,
+    /// Leaves out transposes that are undone later.
+    Transposes,
     /// Folds batch normalisation, scales, shifts and padding into the convolution or product beside them.
     Scales,
     /// Makes one product of several `briq.Gemm` that read the same input, such as those for queries, keys and values.
@@ -123,16 +136,22 @@ impl Pass {
         Self::Constants,
         Self::Identities,
         Self::Shapes,
+        Self::Scalars,
+        Self::Defaults,
         Self::Duplicates,
+        Self::Transposes,
         Self::Activations,
         Self::Normalizations,
         Self::Attention,
         Self::Products,
         Self::Scales,
-        Self::Constants,
+        Self::Ranks,
+        Self::Identities,
+        Self::Transposes,
+        Self::Identities,
+        Self::Scales,
         Self::Projections,
         Self::Constants,
-        Self::Identities,
         Self::Duplicates,
         Self::Epilogues,
     ];
@@ -142,10 +161,9 @@ impl Pass {
 
     /// Whether every result stays as it was, to the last bit.
     pub fn is_exact(self) -> bool {
-        matches!(
-            self,
-            Self::Dead | Self::Learning | Self::Identities | Self::Shapes | Self::Constants | Self::Duplicates
-        )
+        use Pass::{Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Transposes};
+        let exact = [Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Transposes];
+        exact.contains(&self)
     }
 
     fn run(self, rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
@@ -153,6 +171,8 @@ impl Pass {
             Self::Dead => Ok(Changes::default()),
             Self::Learning => learning::run(rewriter),
             Self::Identities => identities::run(rewriter),
+            Self::Scalars => scalars::run(rewriter),
+            Self::Defaults => defaults::run(rewriter),
             Self::Shapes => shapes::run(rewriter),
             Self::Constants => constants::run(rewriter),
             Self::Duplicates => duplicates::run(rewriter),
@@ -161,6 +181,8 @@ impl Pass {
             Self::Attention => attention::run(rewriter),
             Self::Projections => projections::run(rewriter),
             Self::Products => products::run(rewriter),
+            Self::Ranks => ranks::run(rewriter),
+            Self::Transposes => transposes::run(rewriter),
             Self::Scales => scales::run(rewriter),
             Self::Epilogues => epilogues::run(rewriter),
         }

@@ -74,7 +74,7 @@ fn gated(rewriter: &Rewriter<'_>, node: &Node) -> Option<Found> {
 }
 
 fn by_gate(rewriter: &Rewriter<'_>, x: &str, gate: &str, constant: f64) -> Option<Found> {
-    let is_of = |operator: &str| rewriter.made_by(gate, operator).is_some_and(|node| node.inputs[0] == x);
+    let is_of = |operator: &str| rewriter.made_by(gate, operator).is_some_and(|node| node.operand(0) == x);
     if about(constant, 1.0) {
         return match () {
             () if is_of("Sigmoid") => Some(Found::Silu(x.to_owned())),
@@ -107,7 +107,7 @@ fn plus<'r>(rewriter: &'r Rewriter<'_>, value: &str, constant: f64) -> Option<&'
 }
 
 fn is_erf_of(rewriter: &Rewriter<'_>, value: &str, x: &str) -> bool {
-    let argument = rewriter.made_by(value, "Erf").map(|node| Product::of_value(rewriter, &node.inputs[0]));
+    let argument = rewriter.made_by(value, "Erf").map(|node| Product::of_value(rewriter, node.operand(0)));
     argument.is_some_and(|argument| argument.values == [x] && about(argument.constant, std::f64::consts::FRAC_1_SQRT_2))
 }
 
@@ -115,7 +115,7 @@ fn is_erf_of(rewriter: &Rewriter<'_>, value: &str, x: &str) -> bool {
 fn is_tanh_of(rewriter: &Rewriter<'_>, value: &str, x: &str) -> bool {
     const CUBIC: f64 = 0.044_715;
     let Some(node) = rewriter.made_by(value, "Tanh") else { return false };
-    let argument = Product::of_value(rewriter, &node.inputs[0]);
+    let argument = Product::of_value(rewriter, node.operand(0));
     let scaled = about(argument.constant, (2.0 / std::f64::consts::PI).sqrt());
     let is_power = |term: &str, power: usize| {
         let term = Product::of_value(rewriter, term);
@@ -123,7 +123,7 @@ fn is_tanh_of(rewriter: &Rewriter<'_>, value: &str, x: &str) -> bool {
     };
     let is_sum = |sum: &str| {
         let Some(node) = rewriter.made_by(sum, "Add") else { return false };
-        let (a, b) = (node.inputs[0].as_str(), node.inputs[1].as_str());
+        let (a, b) = (node.operand(0), node.operand(1));
         (a == x && is_power(b, 3)) || (b == x && is_power(a, 3))
     };
     let is_factor = |sum: &str| plus(rewriter, sum, 1.0).is_some_and(|term| is_power(term, 2));
@@ -143,7 +143,7 @@ fn relu6_of_shifted(rewriter: &Rewriter<'_>, gate: &str) -> Option<String> {
         None => rewriter.scalar(node.input(position)?),
     };
     let six = bound("min", 1) == Some(0.0) && bound("max", 2) == Some(6.0);
-    plus(rewriter, &node.inputs[0], 3.0).filter(|_| six).map(str::to_owned)
+    plus(rewriter, node.operand(0), 3.0).filter(|_| six).map(str::to_owned)
 }
 
 fn is_sixth(rewriter: &Rewriter<'_>, gate: &str) -> bool {
@@ -156,14 +156,14 @@ fn is_sixth(rewriter: &Rewriter<'_>, gate: &str) -> bool {
 }
 
 fn is_mish_gate(rewriter: &Rewriter<'_>, x: &str, gate: &str) -> bool {
-    let inner = rewriter.made_by(gate, "Tanh").and_then(|node| rewriter.made_by(&node.inputs[0], "Softplus"));
-    inner.is_some_and(|node| node.inputs[0] == x)
+    let inner = rewriter.made_by(gate, "Tanh").and_then(|node| rewriter.made_by(node.operand(0), "Softplus"));
+    inner.is_some_and(|node| node.operand(0) == x)
 }
 
 /// `log(1 + exp(x))`.
 fn softplus(rewriter: &Rewriter<'_>, node: &Node) -> Option<Found> {
     let exponential = plus(rewriter, node.input(0)?, 1.0)?;
-    rewriter.made_by(exponential, "Exp").map(|node| Found::Softplus(node.inputs[0].clone()))
+    rewriter.made_by(exponential, "Exp").map(|node| Found::Softplus(node.operand(0).to_owned()))
 }
 
 /// A `Min` of a `Max` with constants, or of a `Relu`, becomes a `Clip`.
@@ -188,7 +188,7 @@ fn clipped(rewriter: &Rewriter<'_>, node: &Node) -> Option<(String, Option<Strin
     }
     let (inner, high) = bounded(rewriter, node)?;
     if let Some(relu) = rewriter.made_by(inner, "Relu") {
-        return Some((relu.inputs[0].clone(), None, high.to_owned()));
+        return Some((relu.operand(0).to_owned(), None, high.to_owned()));
     }
     let (input, low) = bounded(rewriter, rewriter.made_by(inner, "Max")?)?;
     Some((input.to_owned(), Some(low.to_owned()), high.to_owned()))

@@ -8,7 +8,7 @@ use super::rewriter::{Id, Rewriter};
 use super::view::{Atom, Axes, Trace, rearranged, rearranges};
 use super::{Changes, FUSED_DOMAIN};
 use crate::shape::{Inference, Size};
-use crate::{Attribute, Dim, ElementType, GraphError, Node};
+use crate::{Attribute, Dim, ElementType, GraphError, Initializer, Node};
 
 pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
     let mut changes = Changes::default();
@@ -37,6 +37,31 @@ struct Operand {
     layout: Layout,
 }
 
+/// How scores are kept out.
+enum Mask {
+    /// By what is added to them.
+    Added(String),
+    /// Where a condition holds, or does not, by a number in their place.
+    Replaced { condition: String, by: String, where_true: bool },
+}
+
+/// The largest number in place of a score that is as good as minus infinity: a score that is added to it is lost.
+const MASKED: f64 = -1e8;
+
+impl Mask {
+    /// The name of what is added to the scores.
+    fn write(self, rewriter: &mut Rewriter<'_>, beside: Id) -> String {
+        let (condition, by, where_true) = match self {
+            Self::Added(name) => return name,
+            Self::Replaced { condition, by, where_true } => (condition, by, where_true),
+        };
+        let name = rewriter.fresh(&by);
+        let zero = rewriter.add_constant(Initializer::from_f32(name, Vec::new(), &[0.0]));
+        let [a, b] = if where_true { [&by, &zero] } else { [&zero, &by] };
+        rewriter.emit("Where", &[&condition, a, b], beside)
+    }
+}
+
 /// In which order batch and position lie, heads and depth being last; and on how many axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
@@ -46,7 +71,7 @@ enum Layout {
 
 struct Found {
     operands: [Operand; 3],
-    mask: Option<String>,
+    mask: Option<Mask>,
     heads: usize,
     scale: f64,
     /// The node that gives the result in some layout, which attention takes the place of.
@@ -92,7 +117,7 @@ impl Found {
                 Layout::PositionFirst => swapped(rewriter, &operand.source, self.root),
             });
         }
-        inputs.extend(self.mask);
+        inputs.extend(self.mask.map(|mask| mask.write(rewriter, self.root)));
         let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let heads = i64::try_from(self.heads).expect("there are no more heads than elements");
         let mut attention = Node::new(&rewriter.node(self.root).name, "Attention", &names, &[&output]);
@@ -140,21 +165,33 @@ struct Scores {
     keys: Operand,
     heads: usize,
     scale: f64,
-    mask: Option<String>,
+    mask: Option<Mask>,
     /// The axes of the sum.
     axes: Axes,
 }
 
 impl Scores {
     fn of(rewriter: &Rewriter<'_>, inference: &Inference, value: &str) -> Option<Self> {
+        let masked = |scores: &str, by: &str, element: ElementType, mask: Mask| {
+            let scores = Self::unmasked(rewriter, inference, scores)?;
+            let fits = inference.value(by).is_some_and(|mask| mask.element == element);
+            (fits && is_mask(inference, by, &scores.axes, value)).then(|| Self { mask: Some(mask), ..scores })
+        };
         if let Some(sum) = rewriter.made_by(value, "Add") {
             let (a, b) = (sum.input(0)?, sum.input(1)?);
-            let masked = |scores: &str, mask: &str| {
-                let scores = Self::unmasked(rewriter, inference, scores)?;
-                let fits = is_mask(inference, mask, &scores.axes, value);
-                fits.then(|| Self { mask: Some(mask.to_owned()), ..scores })
+            let added = |scores, mask: &str| masked(scores, mask, ElementType::F32, Mask::Added(mask.to_owned()));
+            return added(a, b).or_else(|| added(b, a));
+        }
+        if let Some(choice) = rewriter.made_by(value, "Where") {
+            let [condition, a, b] = [0, 1, 2].map(|position| choice.operand(position).to_owned());
+            let is_masking = |name: &str| rewriter.scalar(name).is_some_and(|number| number <= MASKED);
+            let (scores, by, where_true) = match (is_masking(&a), is_masking(&b)) {
+                (true, false) => (&b, a.clone(), true),
+                (false, true) => (&a, b.clone(), false),
+                _ => return None,
             };
-            return masked(a, b).or_else(|| masked(b, a));
+            let mask = Mask::Replaced { condition: condition.clone(), by, where_true };
+            return masked(scores, &condition, ElementType::Bool, mask);
         }
         Self::unmasked(rewriter, inference, value)
     }
@@ -191,7 +228,7 @@ fn is_mask(inference: &Inference, mask: &str, axes: &Axes, sum: &str) -> bool {
         && [Role::Batch, Role::Head].iter().zip(axes).all(|(role, axis)| roles(axis).iter().all(|own| own == role));
     let leading = mask.shape.len().saturating_sub(2);
     let same_for_all = mask.shape.len() <= 4 && mask.shape[..leading].iter().all(|length| *length == Dim::Fixed(1));
-    mask.element == ElementType::F32 && kept && (apart || same_for_all)
+    kept && (apart || same_for_all)
 }
 
 /// An operand of one of the two products. Its atoms are named by their role, in `path[0]`; those of one element are left out.

@@ -2,14 +2,14 @@
 
 use super::Changes;
 use super::rewriter::{Id, Rewriter};
-use crate::shape::Inference;
+use crate::shape::{Element, Inference};
 use crate::{Attribute, Dim, GraphError, Node, Value};
 
 pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
     let mut changes = Changes::default();
     let inference = rewriter.infer()?;
     for id in rewriter.order()? {
-        merge(rewriter, id, &mut changes);
+        merge(rewriter, id, &inference, &mut changes);
         let node = rewriter.node(id);
         let Some(input) = same_as(rewriter, node, &inference).map(str::to_owned) else { continue };
         let (operator, output) = (named(&node.operator), node.outputs[0].clone());
@@ -21,24 +21,20 @@ pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
 }
 
 /// The operators that may change nothing.
-const CANDIDATES: [&str; 17] = [
-    "Add",
+const CANDIDATES: [&str; 13] = [
     "Cast",
     "Concat",
-    "Div",
     "Expand",
     "Flatten",
     "Identity",
     "Max",
     "Min",
-    "Mul",
     "Pad",
     "Reshape",
     "Slice",
-    "Sub",
+    "Squeeze",
     "Sum",
     "Transpose",
-    "Squeeze",
 ];
 
 /// The name of a candidate, for as long as the program runs.
@@ -61,9 +57,7 @@ fn same_as<'r>(rewriter: &'r Rewriter<'_>, node: &'r Node, inference: &Inference
         "Slice" => unchanged() && !reverses(rewriter, node),
         "Transpose" => permutation(node).is_some_and(|order| order.iter().copied().eq(0..order.len())),
         "Pad" => unchanged() && pads(rewriter, node).is_some_and(|pads| pads.iter().all(|&pad| pad == 0)),
-        "Concat" | "Max" | "Min" | "Sum" => node.inputs.len() == 1,
-        "Mul" | "Div" => return neutral(rewriter, node, inference, 1),
-        _ => return neutral(rewriter, node, inference, 0),
+        _ => node.inputs.len() == 1,
     };
     repeats.then_some(input)
 }
@@ -92,27 +86,8 @@ fn pads(rewriter: &Rewriter<'_>, node: &Node) -> Option<Vec<i64>> {
     }
 }
 
-/// The operand that is left as it is: the other one is a scalar integer, 0 or 1 as the operator has it.
-///
-/// Of floating point, only a factor of one is neutral: `-0.0 + 0.0` is `0.0`.
-fn neutral<'r>(rewriter: &Rewriter<'_>, node: &'r Node, inference: &Inference, element: i64) -> Option<&'r str> {
-    let is_neutral = |name: &str| {
-        let constant = rewriter.constant(name);
-        let exact = constant.is_some_and(|tensor| element == 1 || !tensor.element.is_float());
-        exact && rewriter.scalar(name) == Some(element as f64)
-    };
-    let (a, b) = (node.input(0)?, node.input(1)?);
-    let commutes = node.is("Add") || node.is("Mul");
-    let kept = match (is_neutral(a) && commutes, is_neutral(b)) {
-        (_, true) => a,
-        (true, _) => b,
-        _ => return None,
-    };
-    is_same(inference.value(kept)?, inference.value(&node.outputs[0])?).then_some(kept)
-}
-
 /// Makes one of a node and the one before it, where both only rearrange.
-fn merge(rewriter: &mut Rewriter<'_>, id: Id, changes: &mut Changes) {
+fn merge(rewriter: &mut Rewriter<'_>, id: Id, inference: &Inference, changes: &mut Changes) {
     let node = rewriter.node(id);
     if !node.domain.is_empty() {
         return;
@@ -120,7 +95,7 @@ fn merge(rewriter: &mut Rewriter<'_>, id: Id, changes: &mut Changes) {
     let Some(before) = node.input(0).and_then(|input| rewriter.made_by(input, &node.operator)) else { return };
     let merged = match node.operator.as_str() {
         "Transpose" => transposed(before, node),
-        "Reshape" => skipped(rewriter, before, node),
+        "Reshape" => skipped(inference, before, node),
         _ => None,
     };
     if let Some(merged) = merged {
@@ -133,14 +108,15 @@ fn transposed(before: &Node, node: &Node) -> Option<Node> {
     let (first, second) = (permutation(before)?, permutation(node)?);
     let order: Option<Vec<i64>> = second.iter().map(|&axis| first.get(axis).map(|&axis| axis as i64)).collect();
     let mut merged = node.clone().with("perm", order?);
-    merged.inputs[0].clone_from(&before.inputs[0]);
+    merged.inputs[0] = before.operand(0).to_owned();
     Some(merged)
 }
 
 /// The second of two alone: what the first one does is lost anyway, unless a 0 copies an axis of the shape in between.
-fn skipped(rewriter: &Rewriter<'_>, before: &Node, node: &Node) -> Option<Node> {
-    let lost = rewriter.integers(node.input(1)?)?.iter().all(|&length| length != 0);
+fn skipped(inference: &Inference, before: &Node, node: &Node) -> Option<Node> {
+    let target = inference.elements(node.input(1)?)?;
+    let lost = target.iter().all(|length| !matches!(length, Element::Known(0) | Element::Unknown));
     let mut merged = node.clone();
-    merged.inputs[0].clone_from(&before.inputs[0]);
+    merged.inputs[0] = before.operand(0).to_owned();
     lost.then_some(merged)
 }

@@ -11,7 +11,7 @@ pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
         if !node.is("Dropout") || !is_idle(rewriter, node) {
             continue;
         }
-        let (input, output) = (node.inputs[0].clone(), node.outputs[0].clone());
+        let (input, output) = (node.operand(0).to_owned(), node.outputs[0].clone());
         if rewriter.substitute(&output, &input) {
             changes.count("Dropout");
         }

@@ -43,13 +43,13 @@ impl Product {
     fn multiply(&mut self, rewriter: &Rewriter<'_>, node: &Node, depth: usize) {
         match node.operator.as_str() {
             "Pow" => {
-                let times = rewriter.scalar(&node.inputs[1]).unwrap_or(1.0) as usize;
-                (0..times).for_each(|_| self.take(rewriter, &node.inputs[0], depth));
+                let times = rewriter.scalar(node.operand(1)).unwrap_or(1.0) as usize;
+                (0..times).for_each(|_| self.take(rewriter, node.operand(0), depth));
             }
-            "Div" => match rewriter.scalar(&node.inputs[1]) {
+            "Div" => match rewriter.scalar(node.operand(1)) {
                 Some(number) => {
                     self.constant /= number;
-                    self.take(rewriter, &node.inputs[0], depth);
+                    self.take(rewriter, node.operand(0), depth);
                 }
                 None => self.values.push(node.outputs[0].clone()),
             },
@@ -64,7 +64,7 @@ fn is_product(rewriter: &Rewriter<'_>, node: &Node) -> bool {
     match node.operator.as_str() {
         _ if !node.domain.is_empty() || node.inputs.len() != 2 => false,
         "Mul" => true,
-        "Div" => rewriter.scalar(&node.inputs[1]).is_some(),
+        "Div" => rewriter.scalar(node.operand(1)).is_some(),
         "Pow" => by(2.0) || by(3.0),
         _ => false,
     }

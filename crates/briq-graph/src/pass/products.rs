@@ -47,9 +47,9 @@ fn gemm(rewriter: &mut Rewriter<'_>, id: Id, inference: &Inference) -> Option<No
     let weight = scaled(rewriter, weight, alpha, id);
     let built = match term {
         Term::None => fused(&node, &[input, &weight]),
-        Term::Residual => fused(&node, &[input, &weight, "", &node.inputs[2]]),
+        Term::Residual => fused(&node, &[input, &weight, "", node.operand(2)]),
         Term::Bias => {
-            let bias = as_list(rewriter, &node.inputs[2], columns, id)?;
+            let bias = as_list(rewriter, node.operand(2), columns, id)?;
             let bias = scaled(rewriter, &bias, beta, id);
             fused(&node, &[input, &weight, &bias])
         }

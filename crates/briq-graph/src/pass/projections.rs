@@ -30,7 +30,7 @@ fn groups(rewriter: &Rewriter<'_>) -> Result<Vec<Vec<Projection>>, GraphError> {
     let mut places: HashMap<(String, usize, bool), usize> = HashMap::new();
     for id in rewriter.order()? {
         let Some((depth, projection)) = projection(rewriter, rewriter.node(id), id) else { continue };
-        let key = (rewriter.node(id).inputs[0].clone(), depth, projection.bias.is_some());
+        let key = (rewriter.node(id).operand(0).to_owned(), depth, projection.bias.is_some());
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(projection),
@@ -56,7 +56,7 @@ fn merge(rewriter: &mut Rewriter<'_>, group: &[Projection]) {
     let first = rewriter.node(group[0].id).clone();
     let weights: Vec<&str> = group.iter().map(|projection| projection.weight.as_str()).collect();
     let biases: Vec<&str> = group.iter().filter_map(|projection| projection.bias.as_deref()).collect();
-    let mut inputs = vec![first.inputs[0].clone(), joined(rewriter, &weights, 1, group[0].id)];
+    let mut inputs = vec![first.operand(0).to_owned(), joined(rewriter, &weights, 1, group[0].id)];
     if !biases.is_empty() {
         inputs.push(joined(rewriter, &biases, 0, group[0].id));
     }

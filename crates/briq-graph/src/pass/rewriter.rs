@@ -21,6 +21,8 @@ pub(super) struct Rewriter<'e> {
     constants: HashMap<String, usize>,
     /// Values that are seen from outside: they keep their name.
     pinned: HashSet<String>,
+    /// Values whose shape is no longer what was written down.
+    reshaped: HashSet<String>,
     evaluate: &'e mut dyn Evaluate,
     named: usize,
 }
@@ -34,6 +36,7 @@ impl<'e> Rewriter<'e> {
             readers: HashMap::new(),
             constants: HashMap::new(),
             pinned: pinned(&graph),
+            reshaped: HashSet::new(),
             graph,
             evaluate,
             named: 0,
@@ -231,6 +234,11 @@ impl<'e> Rewriter<'e> {
         true
     }
 
+    /// Notes that a value has another shape than it had.
+    pub(super) fn forget(&mut self, value: &str) {
+        self.reshaped.insert(value.to_owned());
+    }
+
     fn redirect(&mut self, old: &str, new: &str) {
         for id in self.readers.remove(old).unwrap_or_default() {
             for input in self.graph.nodes[id].inputs.iter_mut().filter(|input| *input == old) {
@@ -298,7 +306,9 @@ impl<'e> Rewriter<'e> {
         let order = plan::order(&self.graph)?;
         let mut nodes: Vec<Option<Node>> = self.graph.nodes.into_iter().map(Some).collect();
         self.graph.nodes = order.into_iter().filter_map(|position| nodes[position].take()).collect();
-        self.graph.values.retain(|value| self.producers.contains_key(&value.name));
+        let (producers, reshaped) = (&self.producers, &self.reshaped);
+        let stands = |name: &String| producers.contains_key(name) && !reshaped.contains(name);
+        self.graph.values.retain(|value| stands(&value.name));
         Ok(self.graph)
     }
 
@@ -328,6 +338,11 @@ impl<'e> Rewriter<'e> {
 }
 
 impl Node {
+    /// The name of an input; empty where it is absent.
+    pub(super) fn operand(&self, position: usize) -> &str {
+        self.input(position).unwrap_or_default()
+    }
+
     /// Whether it is of this standard operator.
     pub(super) fn is(&self, operator: &str) -> bool {
         self.operator == operator && self.domain.is_empty()

@@ -75,7 +75,7 @@ impl Linear {
             return None;
         }
         if node.operator == "BatchNormalization" {
-            return (node.inputs[0] == output && self.is_normalized_by(rewriter, node))
+            return (node.operand(0) == output && self.is_normalized_by(rewriter, node))
                 .then_some((reader, Affine::Normalized));
         }
         let (first, second) = (node.input(0)?, node.input(1)?);
@@ -109,7 +109,7 @@ impl Linear {
         if let Some(factor) = &factor {
             let target = rewriter.add_integers(factor, &self.spread);
             let spread = rewriter.emit("Reshape", &[factor, &target], reader);
-            node.inputs[1] = rewriter.emit("Mul", &[&node.inputs[1], &spread], reader);
+            node.inputs[1] = rewriter.emit("Mul", &[node.operand(1), &spread], reader);
         }
         if let Some(bias) = self.shifted(rewriter, node.input(2), [factor, shift], reader) {
             node.inputs.resize(3.max(node.inputs.len()), String::new());
@@ -171,7 +171,7 @@ enum Affine {
 fn normalization(rewriter: &mut Rewriter<'_>, id: Id) -> [String; 2] {
     let node = rewriter.node(id).clone();
     let epsilon = node.attributes.get("epsilon").and_then(Attribute::as_float).unwrap_or(1e-5);
-    let [_, scale, bias, mean, variance] = [0, 1, 2, 3, 4].map(|position| node.inputs[position].as_str());
+    let [_, scale, bias, mean, variance] = [0, 1, 2, 3, 4].map(|position| node.operand(position));
     let name = rewriter.fresh(variance);
     let epsilon = rewriter.add_constant(Initializer::from_f32(name, Vec::new(), &[epsilon]));
     let variance = rewriter.emit("Add", &[variance, &epsilon], id);
@@ -211,7 +211,7 @@ fn unpadded(rewriter: &Rewriter<'_>, node: &Node) -> Option<Node> {
     let sum: Vec<i64> = own.iter().zip(added).map(|(own, added)| own.saturating_add(*added)).collect();
     let mut merged = node.clone().with("pads", sum);
     merged.attributes.remove("auto_pad");
-    merged.inputs[0].clone_from(&pad.inputs[0]);
+    merged.inputs[0] = pad.operand(0).to_owned();
     Some(merged)
 }
 

@@ -35,7 +35,7 @@ impl<'r> Trace<'r> {
         let mut trace = Self { source: value, scale: 1.0, chain: Vec::new() };
         while let Some(node) = rewriter.producer(trace.source).map(|id| rewriter.node(id)) {
             match step(rewriter, node) {
-                Some(Step::Rearranged) => trace.source = &node.inputs[0],
+                Some(Step::Rearranged) => trace.source = node.operand(0),
                 Some(Step::Scaled(input, by)) if scaled => {
                     trace.scale *= by;
                     trace.source = input;

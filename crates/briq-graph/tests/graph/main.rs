@@ -6,6 +6,7 @@ mod layers;
 mod onnx;
 mod pass;
 mod plan;
+mod robust;
 mod runtime;
 mod samples;
 mod shape;

@@ -257,6 +257,14 @@ fn rejects_nodes_that_say_too_little_or_too_much() {
 }
 
 #[test]
+fn rejects_nodes_that_wait_for_one_another() {
+    rejects(
+        &model(&[field(1, node("Relu", "b", "a", &[])), field(1, node("Neg", "a", "b", &[]))]),
+        &expect!["cannot plan node `a` (Relu): it depends on its own result"],
+    );
+}
+
+#[test]
 fn rejects_encoding_what_was_never_filled() {
     expect!["cannot encode tensor `conv2d_1.weight`: its values were never filled"]
         .assert_eq(&encode(&digits().graph).unwrap_err().to_string());

@@ -7,9 +7,13 @@ mod arithmetic;
 mod peer;
 mod text;
 
+mod attention;
 mod exact;
 mod exports;
-mod fusing;
+mod joining;
+mod random;
+mod rearranging;
+mod recognising;
 
 use briq_graph::pass::{Pass, optimize};
 use expect_test::Expect;

@@ -19,21 +19,17 @@ fn counted(graph: &Graph) -> String {
         let domain = if node.domain.is_empty() { "" } else { "briq." };
         *counts.entry(format!("{domain}{}", node.operator)).or_default() += 1;
     }
-    counts.iter().map(|(operator, count)| format!(", {operator} {count}")).collect()
+    counts.iter().map(|(operator, count)| format!("{operator} {count}")).collect::<Vec<_>>().join(", ")
 }
 
 fn check(model: &[u8], expected: &Expect) {
     let Some(mut peer) = Peer::start() else { return };
     let before = onnx::decode(model).unwrap();
-    let (exact, _) = optimize(
-        before.clone(),
-        &[Pass::Dead, Pass::Learning, Pass::Shapes, Pass::Constants, Pass::Identities, Pass::Duplicates],
-        &mut peer,
-    )
-    .unwrap();
+    let exact: Vec<Pass> = Pass::INFERENCE.iter().copied().filter(|pass| pass.is_exact()).collect();
+    let (exact, _) = optimize(before.clone(), &exact, &mut peer).unwrap();
     let (after, report) = optimize(before.clone(), Pass::INFERENCE, &mut peer).unwrap();
     let (from, to) = report.nodes().unwrap();
-    expected.assert_eq(&format!("{from} -> {} -> {to}{}", exact.nodes.len(), counted(&after)));
+    expected.assert_eq(&format!("{from} -> {} -> {to}\n{}\n", exact.nodes.len(), counted(&after)));
     assert_eq!((&after.inputs, &after.outputs), (&before.inputs, &before.outputs));
     for graph in [&exact, &after] {
         let difference = peer.compare(&before, graph);
@@ -47,7 +43,10 @@ fn check(model: &[u8], expected: &Expect) {
 fn a_residual_network_of_pytorch() {
     check(
         include_bytes!("../exports/torch_resnet.onnx"),
-        &expect!["17 -> 17 -> 10, Conv 1, Flatten 1, GlobalAveragePool 1, MaxPool 1, briq.Conv 5, briq.Gemm 1"],
+        &expect![[r#"
+            17 -> 17 -> 10
+            Conv 1, Flatten 1, GlobalAveragePool 1, MaxPool 1, briq.Conv 5, briq.Gemm 1
+        "#]],
     );
 }
 
@@ -55,7 +54,10 @@ fn a_residual_network_of_pytorch() {
 fn an_inverted_residual_network_of_pytorch() {
     check(
         include_bytes!("../exports/torch_mobilenet.onnx"),
-        &expect!["25 -> 21 -> 11, GlobalAveragePool 1, Mul 1, ReduceMean 1, briq.Conv 6, briq.Gemm 2"],
+        &expect![[r#"
+            23 -> 21 -> 11
+            GlobalAveragePool 1, Mul 1, ReduceMean 1, briq.Conv 6, briq.Gemm 2
+        "#]],
     );
 }
 
@@ -63,9 +65,10 @@ fn an_inverted_residual_network_of_pytorch() {
 fn a_transformer_layer_of_pytorch() {
     check(
         include_bytes!("../exports/torch_transformer.onnx"),
-        &expect![
-            "133 -> 56 -> 25, Add 1, Concat 1, Gather 2, LayerNormalization 2, Reshape 2, Shape 1, Slice 3, Transpose 6, Unsqueeze 2, briq.Attention 1, briq.Gemm 4"
-        ],
+        &expect![[r#"
+            133 -> 56 -> 10
+            LayerNormalization 2, Slice 3, briq.Attention 1, briq.Gemm 4
+        "#]],
     );
 }
 
@@ -73,9 +76,10 @@ fn a_transformer_layer_of_pytorch() {
 fn attention_by_hand_with_a_mask_of_pytorch() {
     check(
         include_bytes!("../exports/torch_attention.onnx"),
-        &expect![
-            "119 -> 54 -> 12, LayerNormalization 2, Mul 1, Split 1, Sub 1, Unsqueeze 2, briq.Attention 1, briq.Gemm 4"
-        ],
+        &expect![[r#"
+            119 -> 54 -> 12
+            LayerNormalization 2, Mul 1, Split 1, Sub 1, Unsqueeze 2, briq.Attention 1, briq.Gemm 4
+        "#]],
     );
 }
 
@@ -83,9 +87,10 @@ fn attention_by_hand_with_a_mask_of_pytorch() {
 fn a_recurrent_network_of_pytorch() {
     check(
         include_bytes!("../exports/torch_lstm.onnx"),
-        &expect![
-            "38 -> 17 -> 17, Concat 1, ConstantOfShape 1, Gather 2, LSTM 2, Reshape 2, Shape 1, Slice 2, Transpose 4, Unsqueeze 1, briq.Gemm 1"
-        ],
+        &expect![[r#"
+            38 -> 10 -> 10
+            Gather 1, LSTM 2, Reshape 2, Transpose 4, briq.Gemm 1
+        "#]],
     );
 }
 
@@ -93,9 +98,10 @@ fn a_recurrent_network_of_pytorch() {
 fn a_convolutional_network_of_keras() {
     check(
         include_bytes!("../exports/keras_cnn.onnx"),
-        &expect![
-            "24 -> 24 -> 18, Add 2, GlobalAveragePool 1, Mul 4, Pow 1, Softmax 1, Squeeze 1, Tanh 1, Transpose 3, briq.Conv 3, briq.Gemm 1"
-        ],
+        &expect![[r#"
+            24 -> 22 -> 8
+            GlobalAveragePool 1, Softmax 1, Squeeze 1, Transpose 1, briq.Conv 3, briq.Gemm 1
+        "#]],
     );
 }
 
@@ -103,8 +109,9 @@ fn a_convolutional_network_of_keras() {
 fn a_transformer_layer_of_keras() {
     check(
         include_bytes!("../exports/keras_transformer.onnx"),
-        &expect![
-            "110 -> 72 -> 14, Add 1, Gelu 1, LayerNormalization 2, Reshape 4, Split 1, briq.Attention 1, briq.Gemm 4"
-        ],
+        &expect![[r#"
+            110 -> 72 -> 8
+            LayerNormalization 2, Split 1, briq.Attention 1, briq.Gemm 4
+        "#]],
     );
 }
