@@ -1,14 +1,18 @@
 //! Convolutions with one filter for each channel: no sums over channels, so registers run across channels.
 
+use std::ops::Range;
+
 use super::{Call, ConvolutionSpec};
 use crate::activation::apply;
 use crate::buffer::Buffer;
-use crate::epilogue::Epilogue;
+use crate::matrix::bounds;
 use crate::parallel::{self, Cost};
 use crate::simd::{Kernel, Simd, Unit};
 
 /// Output pixels that are computed at once.
 const PIXELS: usize = 4;
+/// Columns of the input that they meet, at the most: a stride of 2 and a kernel of 5.
+const MOST_COLUMNS: usize = (PIXELS - 1) * 2 + 5;
 
 /// One filter for each channel.
 #[derive(Clone, Debug)]
@@ -64,73 +68,72 @@ impl Kernel for Lines<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { method, call, first, out } = self;
-        let channels = method.spec.channels;
-        let width = call.output[1];
-        let same = method.spec.dilations[1] == 1 && method.spec.kernel == [3, 3];
-        for (index, line) in out.chunks_exact_mut(width * channels).enumerate() {
+        let spec = &method.spec;
+        let width = call.output[1] * spec.channels;
+        for (index, out) in out.chunks_exact_mut(width).enumerate() {
             let (image, y) = ((first + index) / call.output[0], (first + index) % call.output[0]);
-            let line = Line { method, call, image, y, out: line };
-            match method.spec.strides[1] {
-                1 if same => line.run::<S, 1>(simd, (first + index) * width),
-                2 if same => line.run::<S, 2>(simd, (first + index) * width),
-                _ => line.run_any(simd, (first + index) * width),
+            let line = Line { method, call, image, y, start: (first + index) * width };
+            match (spec.kernel, spec.strides[1], spec.dilations[1]) {
+                ([3, 3], 1, 1) => line.run::<S, 3, 1>(simd, out),
+                ([3, 3], 2, 1) => line.run::<S, 3, 2>(simd, out),
+                ([5, 5], 1, 1) => line.run::<S, 5, 1>(simd, out),
+                ([5, 5], 2, 1) => line.run::<S, 5, 2>(simd, out),
+                _ => line.run_any(simd, out),
+            }
+            if bounds(call.epilogue.activation).is_none() {
+                apply(simd, call.epilogue.activation, out);
             }
         }
     }
 }
 
+/// One line of the output.
 struct Line<'a> {
     method: &'a Depthwise,
     call: &'a Call<'a>,
     image: usize,
     y: usize,
-    out: &'a mut [f32],
+    /// Where the line starts in the output.
+    start: usize,
 }
 
 impl Line<'_> {
-    /// Kernels of 3×3: pixels that several outputs see are read once.
+    /// Kernels of `K × K`: pixels that several outputs see are read once.
     #[inline(always)]
-    fn run<S: Simd, const STRIDE: usize>(self, simd: S, first: usize) {
-        let channels = self.method.spec.channels;
-        let width = self.call.output[1];
+    fn run<S: Simd, const K: usize, const STRIDE: usize>(&self, simd: S, out: &mut [f32]) {
+        let (width, columns) = (self.call.output[1], (PIXELS - 1) * STRIDE + K);
+        let (rows, left) = (self.rows(), self.method.spec.pads[1]);
         let mut x = 0;
         while x < width {
             let count = PIXELS.min(width - x);
-            let columns: [[*const f32; 9]; 3] =
-                std::array::from_fn(|row| std::array::from_fn(|column| self.pixel(row, x * STRIDE + column)));
-            for channel in (0..channels).step_by(S::LANES) {
-                let lanes = S::LANES.min(channels - channel);
-                let mut sums = [simd.zero(); PIXELS];
-                for row in 0..3 {
-                    let weights: [S::Float; 3] = std::array::from_fn(|column| {
-                        simd.load(&self.method.weights[(row * 3 + column) * channels + channel..][..lanes])
-                    });
-                    for column in 0..(PIXELS - 1) * STRIDE + 3 {
-                        // SAFETY: a pixel has as many numbers as there are channels.
-                        let pixel = unsafe { std::slice::from_raw_parts(columns[row][column].add(channel), lanes) };
-                        let pixel = simd.load(pixel);
-                        for (index, sum) in sums.iter_mut().enumerate() {
-                            if column >= index * STRIDE && column < index * STRIDE + 3 {
-                                *sum = simd.mul_add(pixel, weights[column - index * STRIDE], *sum);
-                            }
-                        }
+            // What is left at the end of a line is computed again with what lies before it.
+            let from = if count < PIXELS && width >= PIXELS { width - PIXELS } else { x };
+            let column = from * STRIDE;
+            let group = Group { line: self, x: from, count: PIXELS.min(width), rows: rows.clone() };
+            if column >= left && column - left + columns <= self.call.size[1] {
+                let first = self.pixel(rows.start, column);
+                let (across, down) = (self.method.spec.channels, self.call.size[1] * self.method.spec.channels);
+                let down = down * self.method.spec.dilations[0];
+                let start = rows.start;
+                // SAFETY: the columns and the rows are inside the image.
+                let at = |row: usize, column: usize| unsafe { first.add((row - start) * down + column * across) };
+                group.run::<S, K, STRIDE>(simd, at, out);
+            } else {
+                let mut table = [[std::ptr::null(); MOST_COLUMNS]; K];
+                for row in rows.clone() {
+                    for (index, pointer) in table[row][..columns].iter_mut().enumerate() {
+                        *pointer = self.pixel(row, column + index);
                     }
                 }
-                for (index, sum) in sums.into_iter().enumerate().take(count) {
-                    let at = (x + index) * channels + channel;
-                    let from = first * channels + at;
-                    let out = &mut self.out[at..at + lanes];
-                    finish(simd, &self.call.epilogue, sum, channel, from, out);
-                }
+                group.run::<S, K, STRIDE>(simd, |row, column| table[row][column], out);
             }
-            x += count;
+            x += PIXELS;
         }
-        apply(simd, self.call.epilogue.activation, self.out);
     }
 
     /// Any kernel.
     #[inline(always)]
-    fn run_any<S: Simd>(self, simd: S, first: usize) {
+    fn run_any<S: Simd>(&self, simd: S, out: &mut [f32]) {
         let spec = &self.method.spec;
         let channels = spec.channels;
         for x in 0..self.call.output[1] {
@@ -145,12 +148,18 @@ impl Line<'_> {
                     let weights = &self.method.weights[tap * channels + channel..][..lanes];
                     sum = simd.mul_add(simd.load(pixel), simd.load(weights), sum);
                 }
-                let at = x * channels + channel;
-                let from = first * channels + at;
-                finish(simd, &self.call.epilogue, sum, channel, from, &mut self.out[at..at + lanes]);
+                self.finish(simd, sum, channel, x * channels + channel, lanes, out);
             }
         }
-        apply(simd, self.call.epilogue.activation, self.out);
+    }
+
+    /// The rows of the kernel that meet the image.
+    #[inline(always)]
+    fn rows(&self) -> Range<usize> {
+        let ConvolutionSpec { kernel, strides, dilations, pads, .. } = self.method.spec;
+        let before =
+            |position: usize| position.saturating_sub(self.y * strides[0]).div_ceil(dilations[0]).min(kernel[0]);
+        before(pads[0])..before(pads[0] + self.call.size[0])
     }
 
     /// The pixel that row `row` of the kernel meets, `x` columns from the left edge of the padded image.
@@ -166,16 +175,129 @@ impl Line<'_> {
             self.method.zeros.as_ptr()
         }
     }
+
+    /// Adds bias and residual, bounds the sum where the activation does nothing else, and stores it at `at` of the line.
+    #[inline(always)]
+    fn finish<S: Simd>(&self, simd: S, mut sum: S::Float, channel: usize, at: usize, lanes: usize, out: &mut [f32]) {
+        let epilogue = &self.call.epilogue;
+        if let Some(bias) = epilogue.bias {
+            sum = simd.add(sum, simd.load(&bias[channel..channel + lanes]));
+        }
+        if let Some(residual) = epilogue.residual {
+            sum = simd.add(sum, simd.load(&residual[self.start + at..self.start + at + lanes]));
+        }
+        if let Some((min, max)) = bounds(epilogue.activation) {
+            sum = simd.min(simd.splat(max), simd.max(simd.splat(min), sum));
+        }
+        simd.store(&mut out[at..at + lanes], sum);
+    }
 }
 
-/// Adds bias and residual, and stores the sum.
-#[inline(always)]
-fn finish<S: Simd>(simd: S, epilogue: &Epilogue<'_>, mut sum: S::Float, channel: usize, from: usize, out: &mut [f32]) {
-    if let Some(bias) = epilogue.bias {
-        sum = simd.add(sum, simd.load(&bias[channel..channel + out.len()]));
+/// Neighbouring pixels of a line.
+struct Group<'a> {
+    line: &'a Line<'a>,
+    /// The first one.
+    x: usize,
+    /// How many of them exist.
+    count: usize,
+    /// The rows of the kernel that meet the image.
+    rows: Range<usize>,
+}
+
+impl Group<'_> {
+    /// `at` says where the numbers of a pixel lie, by row of the kernel and column from the group's first.
+    #[inline(always)]
+    fn run<S: Simd, const K: usize, const STRIDE: usize>(
+        &self,
+        simd: S,
+        at: impl Fn(usize, usize) -> *const f32,
+        out: &mut [f32],
+    ) {
+        let channels = self.line.method.spec.channels;
+        let whole = channels / S::LANES * S::LANES;
+        for channel in (0..whole).step_by(S::LANES) {
+            // SAFETY: there are so many channels.
+            unsafe {
+                let load = |from| simd.load_at(from);
+                let sums = self.sum::<S, K, STRIDE>(simd, channel, &at, load);
+                self.finish(simd, sums, channel, load, |to, sum| simd.store_at(to, sum), out);
+            }
+        }
+        if whole < channels {
+            let mask = simd.first(channels - whole);
+            // SAFETY: the mask has the channels that are left.
+            unsafe {
+                let load = |from| simd.load_masked_at(from, mask);
+                let sums = self.sum::<S, K, STRIDE>(simd, whole, &at, load);
+                self.finish(simd, sums, whole, load, |to, sum| simd.store_masked_at(to, mask, sum), out);
+            }
+        }
     }
-    if let Some(residual) = epilogue.residual {
-        sum = simd.add(sum, simd.load(&residual[from..from + out.len()]));
+
+    /// The sums of one register of channels.
+    ///
+    /// # Safety
+    /// `load` reads no further than the channels go.
+    #[inline(always)]
+    unsafe fn sum<S: Simd, const K: usize, const STRIDE: usize>(
+        &self,
+        simd: S,
+        channel: usize,
+        at: &impl Fn(usize, usize) -> *const f32,
+        load: impl Fn(*const f32) -> S::Float,
+    ) -> [S::Float; PIXELS] {
+        let channels = self.line.method.spec.channels;
+        let mut sums = [simd.zero(); PIXELS];
+        for row in self.rows.clone() {
+            // SAFETY: there is a weight for each tap and channel, and a pixel has as many numbers as there are channels.
+            let (weights, pixels) = unsafe {
+                let weights = self.line.method.weights.as_ptr().add(row * K * channels + channel);
+                let weights: [S::Float; K] = std::array::from_fn(|column| load(weights.add(column * channels)));
+                let pixels: [S::Float; MOST_COLUMNS] = std::array::from_fn(|column| {
+                    if column < (PIXELS - 1) * STRIDE + K { load(at(row, column).add(channel)) } else { simd.zero() }
+                });
+                (weights, pixels)
+            };
+            for column in 0..K {
+                for index in 0..PIXELS {
+                    sums[index] = simd.mul_add(pixels[index * STRIDE + column], weights[column], sums[index]);
+                }
+            }
+        }
+        sums
     }
-    simd.store(out, sum);
+
+    /// Adds bias and residual, bounds the sums where the activation does nothing else, and stores them.
+    ///
+    /// # Safety
+    /// `load` and `store` reach no further than the channels go.
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(
+        &self,
+        simd: S,
+        sums: [S::Float; PIXELS],
+        channel: usize,
+        load: impl Fn(*const f32) -> S::Float,
+        store: impl Fn(*mut f32, S::Float),
+        out: &mut [f32],
+    ) {
+        let (channels, epilogue) = (self.line.method.spec.channels, &self.line.call.epilogue);
+        let (min, max) = bounds(epilogue.activation).unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let (min, max) = (simd.splat(min), simd.splat(max));
+        let bias = epilogue.bias.map_or(simd.zero(), |bias| load(bias[channel..].as_ptr()));
+        let start = self.x * channels + channel;
+        let out = out[start..].as_mut_ptr();
+        let residual = epilogue.residual.map(|residual| residual[self.line.start + start..].as_ptr());
+        for (index, sum) in sums.into_iter().enumerate() {
+            if index < self.count {
+                let mut sum = simd.add(sum, bias);
+                if let Some(residual) = residual {
+                    // SAFETY: the residual is as long as the output.
+                    sum = simd.add(sum, load(unsafe { residual.add(index * channels) }));
+                }
+                // SAFETY: the group's pixels are in the line.
+                store(unsafe { out.add(index * channels) }, simd.min(max, simd.max(min, sum)));
+            }
+        }
+    }
 }

@@ -182,11 +182,17 @@ impl Rows for PaddedRows<'_> {
     #[inline(always)]
     fn locate(&self, first: usize, count: usize, taps: Range<usize>, table: &mut [[*const f32; MOST_ROWS]]) {
         let ConvolutionSpec { strides, dilations, channels, .. } = *self.spec;
+        let (mut y, mut x) = (first / self.across, first % self.across);
         for row in 0..count {
-            let (y, x) = ((first + row) / self.across, (first + row) % self.across);
-            for (index, tap) in taps.clone().enumerate() {
-                let pixel = (y * strides[0] + tap * dilations[0]) * self.width + x * strides[1];
-                table[index][row] = self.image[pixel * channels..].as_ptr();
+            let pixel = (y * strides[0] + taps.start * dilations[0]) * self.width + x * strides[1];
+            let pixel = self.image[pixel * channels..].as_ptr();
+            for (index, rows) in table[..taps.len()].iter_mut().enumerate() {
+                // The table is read up to the last tap's end, which `run_padded` has compared with the image.
+                rows[row] = pixel.wrapping_add(index * dilations[0] * self.width * channels);
+            }
+            x += 1;
+            if x == self.across {
+                (x, y) = (0, y + 1);
             }
         }
     }

@@ -3,10 +3,12 @@
 mod depthwise;
 mod direct;
 mod spec;
+mod winograd;
 
 use depthwise::Depthwise;
 use direct::Direct;
 pub use spec::{ConvolutionError, ConvolutionSpec};
+use winograd::Winograd;
 
 use crate::activation::Activation;
 use crate::epilogue::Epilogue;
@@ -14,7 +16,8 @@ use crate::epilogue::Epilogue;
 /// A convolution with prepared weights: `activation(convolution(input) + bias + residual)`.
 ///
 /// Images are channels-last (NHWC). Which method runs is chosen when the weights are prepared:
-/// one filter for each channel reads the image directly; everything else is a matrix product over pointers into the image.
+/// one filter for each channel reads the image directly; kernels of 3×3 with enough channels go through Winograd's
+/// transform; everything else is a matrix product over pointers into the image.
 #[derive(Clone, Debug)]
 pub struct Convolution {
     spec: ConvolutionSpec,
@@ -27,6 +30,7 @@ pub struct Convolution {
 enum Method {
     Depthwise(Depthwise),
     Direct(Direct),
+    Winograd(Winograd),
 }
 
 /// One call: where the images are, and what follows.
@@ -55,6 +59,8 @@ impl Convolution {
         spec.check(weights.len(), bias.map(<[f32]>::len))?;
         let method = if Depthwise::fits(&spec) {
             Method::Depthwise(Depthwise::new(spec, weights))
+        } else if Winograd::fits(&spec) {
+            Method::Winograd(Winograd::new(spec, weights))
         } else {
             Method::Direct(Direct::new(spec, weights))
         };
@@ -79,6 +85,7 @@ impl Convolution {
         match &self.method {
             Method::Depthwise(method) => method.bytes(),
             Method::Direct(method) => method.bytes(),
+            Method::Winograd(method) => method.bytes(),
         }
     }
 
@@ -100,6 +107,7 @@ impl Convolution {
         match &self.method {
             Method::Depthwise(method) => method.run(&call, out),
             Method::Direct(method) => method.run(&call, out),
+            Method::Winograd(method) => method.run(&call, out),
         }
     }
 }

@@ -123,7 +123,8 @@ impl<R: Rows> Product<'_, R> {
     fn pieces(&self) -> (usize, usize) {
         let lanes = self.matrix.unit().lanes();
         let steps = self.matrix.rows() * self.matrix.columns().div_ceil(lanes) + self.matrix.columns();
-        let pieces = Cost::per_item(steps).pieces_of(self.count);
+        // With few rows the matrix is waited for: a number of it costs as much as three products.
+        let pieces = Cost::per_item(steps).pieces_of(self.count.max(3));
         if pieces == 1 {
             return (1, 1);
         }
@@ -319,7 +320,7 @@ impl<R: Rows> Part<'_, '_, R> {
 }
 
 /// The bounds of an activation that does nothing but bound.
-const fn bounds(activation: Activation) -> Option<(f32, f32)> {
+pub(crate) const fn bounds(activation: Activation) -> Option<(f32, f32)> {
     match activation {
         Activation::Relu => Some((0.0, f32::INFINITY)),
         Activation::Clip { min, max } => Some((min, max)),

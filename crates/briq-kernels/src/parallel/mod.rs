@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Cost(usize);
 
 /// Steps below which a piece is not worth another thread's waking.
-const PIECE: usize = 80_000;
+const PIECE: usize = 60_000;
+/// The same where a team is awake.
+const PIECE_OF_TEAM: usize = 12_000;
 /// Pieces for each thread, so that unequal threads end together.
 const PIECES_PER_THREAD: usize = 4;
 
@@ -27,7 +29,7 @@ impl Cost {
 
     /// How many pieces `count` such items are worth: 1 means "stay on this thread".
     pub(crate) fn pieces(self, count: usize) -> usize {
-        let worth = count.saturating_mul(self.0) / PIECE;
+        let worth = count.saturating_mul(self.0) / if team::exists() { PIECE_OF_TEAM } else { PIECE };
         if worth < 2 {
             return 1;
         }

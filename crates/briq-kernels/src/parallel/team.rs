@@ -63,6 +63,11 @@ pub fn with_team<R>(work: impl FnOnce() -> R) -> R {
     })
 }
 
+/// Whether this thread leads a team.
+pub(super) fn exists() -> bool {
+    LEAD.get().is_some()
+}
+
 /// Ends the team, also when its work panics.
 struct Dismiss<'a>(&'a Team);
 

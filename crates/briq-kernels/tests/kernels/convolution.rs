@@ -4,7 +4,7 @@ use briq_kernels::Activation;
 use briq_kernels::convolution::{Convolution, ConvolutionSpec};
 use proptest::prelude::*;
 
-use crate::{activate, activation, assert_close, each_unit, noise};
+use crate::{Expected, activation, each_unit, noise};
 
 struct Case {
     spec: ConvolutionSpec,
@@ -16,17 +16,17 @@ struct Case {
 }
 
 /// The convolution by its definition.
-fn reference(case: &Case, input: &[f32], weights: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f64> {
+fn reference(case: &Case, input: &[f32], weights: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Expected {
     let spec = &case.spec;
     let [height, width] = spec.output(case.size);
-    let mut out = Vec::new();
+    let mut out = Expected::default();
     for pixel in 0..case.batch * height * width {
         let (image, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
         for filter in 0..spec.filters {
             let mut sum = sum_at(case, input, weights, [image, y, x], filter);
             sum += bias.map_or(0.0, |bias| f64::from(bias[filter]));
-            sum += residual.map_or(0.0, |residual| f64::from(residual[out.len()]));
-            out.push(activate(case.activation, sum));
+            sum += residual.map_or(0.0, |residual| f64::from(residual[out.values.len()]));
+            out.push(sum, case.activation);
         }
     }
     out
@@ -66,7 +66,7 @@ fn check(case: &Case, seed: u32) {
         assert!(convolution.bytes() >= 4 * weights.len());
         let mut out = vec![f32::NAN; length];
         convolution.run(&input, case.batch, case.size, residual.as_deref(), &mut out);
-        assert_close(unit, &out, &expected, 1e-5);
+        expected.check(unit, &out, 1e-5);
     });
 }
 
@@ -136,6 +136,25 @@ fn layers_of_networks() {
         [(usual(512, 64, 3, 1), 7), (usual(64, 64, 3, 1), 28), (usual(3, 64, 7, 2), 60), (usual(256, 40, 1, 2), 14)];
     for (spec, side) in cases {
         check(&Case { spec, batch: 2, size: [side; 2], bias: true, residual: true, activation: Activation::Relu }, 3);
+    }
+}
+
+/// The rounding of the filtering grows with the channels, and is still that of a sum in single precision.
+#[test]
+fn minimal_filtering_rounds_as_sums_do() {
+    for channels in [16, 64, 128, 256, 512] {
+        let spec = ConvolutionSpec { pads: [1; 4], ..ConvolutionSpec::new(channels, 32, [3, 3]) };
+        let case =
+            Case { spec, batch: 1, size: [8, 8], bias: false, residual: false, activation: Activation::Identity };
+        let (input, weights) = (noise(64 * channels, 5), noise(32 * spec.depth(), 6));
+        let expected = reference(&case, &input, &weights, None, None);
+        each_unit(|unit| {
+            let convolution = Convolution::new(spec, &weights, None, Activation::Identity).expect("a convolution");
+            let mut out = vec![f32::NAN; 64 * 32];
+            convolution.run(&input, 1, [8, 8], None, &mut out);
+            println!("{unit:?}, {channels} channels: {:e}", expected.difference(&out));
+            expected.check(unit, &out, 2e-6);
+        });
     }
 }
 

@@ -34,13 +34,38 @@ fn each_unit(mut work: impl FnMut(Unit)) {
     }
 }
 
-/// Panics unless each number is `tolerance` times the largest expected one, or less, away from what is expected.
-fn assert_close(unit: Unit, actual: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(actual.len(), expected.len());
-    let largest = expected.iter().fold(1.0_f64, |largest, x| largest.max(x.abs()));
-    for (index, (&actual, &expected)) in actual.iter().zip(expected).enumerate() {
-        let difference = (f64::from(actual) - expected).abs();
-        assert!(difference <= tolerance * largest, "{unit:?}: [{index}] is {actual}, not {expected} (of {largest})");
+/// What is expected: the numbers, and the largest magnitude that was met on the way to them.
+#[derive(Default)]
+struct Expected {
+    values: Vec<f64>,
+    largest: f64,
+}
+
+impl Expected {
+    fn new(values: Vec<f64>) -> Self {
+        let largest = values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        Self { values, largest }
+    }
+
+    /// Adds the activation of a sum.
+    fn push(&mut self, sum: f64, activation: Activation) {
+        self.largest = self.largest.max(sum.abs());
+        self.values.push(activate(activation, sum));
+    }
+
+    /// The largest difference, in units of the largest magnitude.
+    fn difference(&self, actual: &[f32]) -> f64 {
+        assert_eq!(actual.len(), self.values.len());
+        let differences =
+            actual.iter().zip(&self.values).map(|(&actual, expected)| (f64::from(actual) - expected).abs());
+        let differences = differences.map(|difference| if difference.is_nan() { f64::INFINITY } else { difference });
+        differences.fold(0.0, f64::max) / self.largest.max(1.0)
+    }
+
+    /// Panics if a number differs by more than `tolerance` times the largest magnitude.
+    fn check(&self, unit: Unit, actual: &[f32], tolerance: f64) {
+        let difference = self.difference(actual);
+        assert!(difference <= tolerance, "{unit:?}: differs by {difference:e} of {}", self.largest);
     }
 }
 

@@ -4,7 +4,7 @@ use briq_kernels::matrix::{BatchSpec, PackedMatrix, Transposed, multiply, multip
 use briq_kernels::{Activation, Epilogue};
 use proptest::prelude::*;
 
-use crate::{activate, activation, assert_close, each_unit, noise};
+use crate::{Expected, activation, each_unit, noise};
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -24,13 +24,13 @@ fn check(case: Case) {
     let bias = case.bias.then(|| noise(columns, seed + 2));
     let residual = case.residual.then(|| noise(rows * columns, seed + 3));
     let at = |k: usize, n: usize| right[if case.transposed { n * depth + k } else { k * columns + n }];
-    let mut expected = vec![0.0; rows * columns];
-    for (index, sum) in expected.iter_mut().enumerate() {
+    let mut expected = Expected::default();
+    for index in 0..rows * columns {
         let (row, column) = (index / columns, index % columns);
-        *sum = (0..depth).map(|k| f64::from(left[row * depth + k]) * f64::from(at(k, column))).sum::<f64>();
-        *sum += bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
-        *sum += residual.as_ref().map_or(0.0, |residual| f64::from(residual[index]));
-        *sum = activate(case.activation, *sum);
+        let products = (0..depth).map(|k| f64::from(left[row * depth + k]) * f64::from(at(k, column)));
+        let bias = bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
+        let residual = residual.as_ref().map_or(0.0, |residual| f64::from(residual[index]));
+        expected.push(products.sum::<f64>() + bias + residual, case.activation);
     }
     each_unit(|unit| {
         let transposed = if case.transposed { Transposed::Yes } else { Transposed::No };
@@ -38,7 +38,7 @@ fn check(case: Case) {
         let epilogue = Epilogue { bias: bias.as_deref(), residual: residual.as_deref(), activation: case.activation };
         let mut out = vec![f32::NAN; rows * columns];
         multiply(&left, rows, &matrix, &epilogue, &mut out);
-        assert_close(unit, &out, &expected, 1e-5);
+        expected.check(unit, &out, 1e-5);
     });
 }
 
@@ -62,19 +62,19 @@ proptest! {
         let left = noise(batch.max(1) * rows * depth, seed);
         let right = noise(batch.max(1) * depth * columns, seed + 1);
         let right_stride = if shared { 0 } else { depth * columns };
-        let mut expected = Vec::new();
+        let mut expected = Expected::default();
         for (index, row, column) in (0..batch * rows * columns).map(|i| (i / (rows * columns), i / columns % rows, i % columns)) {
             let right = &right[index * right_stride..];
             let at = |k: usize| if transposed { right[column * depth + k] } else { right[k * columns + column] };
             let products = (0..depth).map(|k| f64::from(left[(index * rows + row) * depth + k]) * f64::from(at(k)));
-            expected.push(0.5 * products.sum::<f64>());
+            expected.push(0.5 * products.sum::<f64>(), Activation::Identity);
         }
         let transposed = if transposed { Transposed::Yes } else { Transposed::No };
         let spec = BatchSpec { batch, rows, depth, columns, left_stride: rows * depth, right_stride, transposed };
         each_unit(|unit| {
             let mut out = vec![f32::NAN; batch * rows * columns];
             multiply_batch(&spec, &left, &right, 0.5, &mut out);
-            assert_close(unit, &out, &expected, 1e-5);
+            expected.check(unit, &out, 1e-5);
         });
     }
 }

@@ -3,7 +3,7 @@
 use briq_kernels::pooling::{Divisor, PoolImages, PoolSpec, average_pool, global_average_pool, max_pool};
 use proptest::prelude::*;
 
-use crate::{assert_close, each_unit, noise};
+use crate::{Expected, each_unit, noise};
 
 /// Largest and mean of each window, by the definition; `beyond` pads are not counted.
 fn reference(spec: &PoolSpec, images: &PoolImages, input: &[f32], divisor: Divisor) -> (Vec<f64>, Vec<f64>) {
@@ -52,10 +52,11 @@ proptest! {
         let values = noise(batch * input[0] * input[1] * channels, seed);
         let divisor = if padded { Divisor::Padded } else { Divisor::Image };
         let (largest, means) = reference(&spec, &images, &values, divisor);
+        let means = Expected::new(means);
         each_unit(|unit| {
-            let mut out = vec![f32::NAN; means.len()];
+            let mut out = vec![f32::NAN; means.values.len()];
             average_pool(&spec, &images, divisor, &values, &mut out);
-            assert_close(unit, &out, &means, 1e-6);
+            means.check(unit, &out, 1e-6);
             max_pool(&spec, &images, &values, &mut out);
             assert!(out.iter().zip(&largest).all(|(&a, &b)| f64::from(a) == b));
         });
@@ -71,10 +72,11 @@ proptest! {
         for (index, &value) in values.iter().enumerate() {
             expected[index / (channels * pixels) * channels + index % channels] += f64::from(value) / pixels as f64;
         }
+        let expected = Expected::new(expected);
         each_unit(|unit| {
-            let mut out = vec![f32::NAN; expected.len()];
+            let mut out = vec![f32::NAN; expected.values.len()];
             global_average_pool(&values, batch, pixels, channels, &mut out);
-            assert_close(unit, &out, &expected, 1e-6);
+            expected.check(unit, &out, 1e-6);
         });
     }
 }
