@@ -153,6 +153,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn is_nan(self, value: __m256) -> __m256i {
+        unsafe { _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(value, value)) }
+    }
+
+    #[inline(always)]
     fn select(self, mask: __m256i, yes: __m256, no: __m256) -> __m256 {
         unsafe { _mm256_blendv_ps(no, yes, _mm256_castsi256_ps(mask)) }
     }

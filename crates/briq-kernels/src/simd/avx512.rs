@@ -127,6 +127,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn scale(self, value: __m512, power: __m512) -> __m512 {
+        unsafe { _mm512_scalef_ps(value, power) }
+    }
+
+    #[inline(always)]
     fn mantissa_exponent(self, value: __m512) -> (__m512, __m512) {
         unsafe {
             let mantissa = _mm512_getmant_ps::<{ _MM_MANT_NORM_1_2 }, { _MM_MANT_SIGN_ZERO }>(value);
@@ -143,6 +148,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn less(self, left: __m512, right: __m512) -> __mmask16 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(left, right) }
+    }
+
+    #[inline(always)]
+    fn is_nan(self, value: __m512) -> __mmask16 {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value) }
     }
 
     #[inline(always)]

@@ -139,6 +139,14 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn copy_sign(self, magnitude: Self::Float, sign: Self::Float) -> Self::Float;
     /// 2 to the `power`, which is an integer from -126 to 127.
     fn power_of_two(self, power: Self::Float) -> Self::Float;
+    /// `value · 2^power` for an integer power from -252 to 252; what is too large is infinite, what is too small rounds to a
+    /// subnormal number or zero.
+    #[inline(always)]
+    fn scale(self, value: Self::Float, power: Self::Float) -> Self::Float {
+        let half = self.floor(self.mul(power, self.splat(0.5)));
+        let rest = self.sub(power, half);
+        self.mul(self.mul(value, self.power_of_two(half)), self.power_of_two(rest))
+    }
     /// `(m, e)` with `value = m · 2^e` and 1 ≤ m < 2, of positive normal numbers.
     fn mantissa_exponent(self, value: Self::Float) -> (Self::Float, Self::Float);
 
@@ -152,6 +160,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn first(self, count: usize) -> Self::Mask;
     /// `left < right`.
     fn less(self, left: Self::Float, right: Self::Float) -> Self::Mask;
+    /// Which lanes are not a number.
+    fn is_nan(self, value: Self::Float) -> Self::Mask;
     /// `yes` in the lanes of the mask, `no` in the others.
     fn select(self, mask: Self::Mask, yes: Self::Float, no: Self::Float) -> Self::Float;
 

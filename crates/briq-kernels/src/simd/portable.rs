@@ -165,6 +165,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn is_nan(self, value: Four) -> [bool; 4] {
+        std::array::from_fn(|lane| value.0[lane].is_nan())
+    }
+
+    #[inline(always)]
     fn select(self, mask: [bool; 4], yes: Four, no: Four) -> Four {
         Four(std::array::from_fn(|lane| if mask[lane] { yes.0[lane] } else { no.0[lane] }))
     }

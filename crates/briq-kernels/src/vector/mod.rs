@@ -1,58 +1,42 @@
 //! Elementary functions of a register of numbers.
+//!
+//! Each is a polynomial or rational minimax approximation. The coefficients come from Remez's exchange algorithm, run in
+//! 50-digit arithmetic on the interval and for the weight that stand beside them and then rounded to single precision;
+//! the rational ones by levelling the error on each reference as a generalised eigenvalue problem (Pachón and Trefethen,
+//! *Barycentric-Remez algorithms for best polynomial approximation*, 2009, has the exchange; the eigenvalue form is
+//! in Filip et al., *Rational minimax approximation via adaptive barycentric representations*, 2018).
+//!
+//! A closure that calls one is `#[inline(always)]`, or the compiler may leave it outside the function that has the unit's
+//! instructions enabled, where each of them is a call.
+//!
+//! What is not a number stays so; infinities and overflow give what the IEEE functions of the same name give.
+
+mod error_function;
+mod exponential;
+mod gated;
+mod hyperbolic;
+mod logarithm;
+
+pub(crate) use error_function::erf;
+pub(crate) use exponential::{exp, sigmoid};
+pub(crate) use gated::{gelu, gelu_tanh, silu};
+pub(crate) use hyperbolic::tanh;
+pub(crate) use logarithm::ln;
 
 use crate::simd::Simd;
 
-/// The exponential function.
+/// The polynomial with these coefficients, the highest power first, by Horner's rule.
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(simd: S, value: S::Float) -> S::Float {
-    let value = simd.min(simd.splat(88.3), simd.max(simd.splat(-87.3), value));
-    let power = simd.round(simd.mul(value, simd.splat(std::f32::consts::LOG2_E)));
-    let rest = simd.mul_add(power, simd.splat(-0.693_145_75), value);
-    let rest = simd.mul_add(power, simd.splat(-1.428_606_8e-6), rest);
-    let mut sum = simd.splat(1.0 / 5040.0);
-    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        sum = simd.mul_add(sum, rest, simd.splat(coefficient));
+fn polynomial<S: Simd, const N: usize>(simd: S, x: S::Float, coefficients: [f32; N]) -> S::Float {
+    let mut sum = simd.splat(coefficients[0]);
+    for coefficient in &coefficients[1..] {
+        sum = simd.mul_add(sum, x, simd.splat(*coefficient));
     }
-    simd.mul(sum, simd.power_of_two(power))
+    sum
 }
 
-/// 1 / (1 + exp(-x)).
+/// x inside the bounds, or what is not a number.
 #[inline(always)]
-pub(crate) fn sigmoid<S: Simd>(simd: S, value: S::Float) -> S::Float {
-    let one = simd.splat(1.0);
-    simd.div(one, simd.add(one, exp(simd, simd.neg(value))))
-}
-
-/// The hyperbolic tangent.
-#[inline(always)]
-pub(crate) fn tanh<S: Simd>(simd: S, value: S::Float) -> S::Float {
-    let two = simd.splat(2.0);
-    simd.sub(simd.mul(two, sigmoid(simd, simd.mul(two, value))), simd.splat(1.0))
-}
-
-/// The error function (Abramowitz and Stegun 7.1.26, to 1.5e-7).
-#[inline(always)]
-pub(crate) fn erf<S: Simd>(simd: S, value: S::Float) -> S::Float {
-    let (one, x) = (simd.splat(1.0), simd.abs(value));
-    let t = simd.div(one, simd.mul_add(simd.splat(0.327_591_1), x, one));
-    let mut sum = simd.splat(1.061_405_4);
-    for coefficient in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
-        sum = simd.mul_add(sum, t, simd.splat(coefficient));
-    }
-    let tail = simd.mul(simd.mul(sum, t), exp(simd, simd.neg(simd.mul(x, x))));
-    simd.copy_sign(simd.sub(one, tail), value)
-}
-
-/// The natural logarithm of positive normal numbers.
-#[inline(always)]
-pub(crate) fn ln<S: Simd>(simd: S, value: S::Float) -> S::Float {
-    let (mantissa, exponent) = simd.mantissa_exponent(value);
-    let one = simd.splat(1.0);
-    let z = simd.div(simd.sub(mantissa, one), simd.add(mantissa, one));
-    let square = simd.mul(z, z);
-    let mut sum = simd.splat(2.0 / 15.0);
-    for coefficient in [2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0, 2.0] {
-        sum = simd.mul_add(sum, square, simd.splat(coefficient));
-    }
-    simd.mul_add(exponent, simd.splat(std::f32::consts::LN_2), simd.mul(sum, z))
+fn clamp<S: Simd>(simd: S, x: S::Float, least: f32, greatest: f32) -> S::Float {
+    simd.min(simd.splat(greatest), simd.max(simd.splat(least), x))
 }

@@ -1,9 +1,17 @@
 //! The kernels, against plain loops in double precision.
 
+mod attention;
 mod convolution;
+mod elementwise;
 mod layout;
 mod matrix;
+mod normalization;
 mod pooling;
+mod recurrent;
+mod reduction;
+mod softmax;
+mod support;
+mod vector;
 
 use briq_kernels::Activation;
 use briq_kernels::simd::Unit;

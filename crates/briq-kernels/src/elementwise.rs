@@ -1,1 +1,0 @@
-//! Arithmetic of tensors, element by element.

@@ -1,1 +1,0 @@
-//! Layer, root-mean-square, batch, instance and group normalisation.
