@@ -6,6 +6,7 @@
 
 mod head;
 mod mask;
+mod product;
 
 pub use mask::Mask;
 

@@ -10,6 +10,7 @@ mod in_out;
 pub mod layout;
 pub mod matrix;
 pub mod normalization;
+mod panel;
 mod parallel;
 pub mod pooling;
 pub mod recurrent;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::product::{MOST_ROWS, PANEL, Product, panel_width, tile_rows};
 use super::{AttentionSpec, Mask};
 use crate::InOut;
 use crate::buffer::{LINE, Scratch};
-use crate::matrix::{MOST_ROWS, Tile, tile_rows};
 use crate::parallel::SharedMut;
 use crate::reduction::largest;
 use crate::simd::{Kernel, Simd};
@@ -22,9 +22,6 @@ pub(super) struct Head<'a> {
     pub(super) mask: Option<&'a Mask<'a>>,
     pub(super) out: SharedMut<'a>,
 }
-
-/// Registers in the width of a panel.
-const PANEL: usize = 2;
 
 /// Numbers of keys and values that are used again and again before the next block: part of a second-level cache.
 const BLOCK: usize = 32 * 1024;
@@ -145,13 +142,15 @@ impl Head<'_> {
         let (count, keys) = (step.count, step.keys.len());
         self.copy_queries(simd, step, room);
         let product = Product { count, depth, columns: keys, stride: room.score_stride, resume: false };
-        product.run(simd, (room.queries, room.query_stride), room.keys, room.scores.as_mut_ptr());
+        // SAFETY: the room has as many rows of scores.
+        unsafe { product.run(simd, (room.queries, room.query_stride), room.keys, room.scores.as_mut_ptr()) };
         for row in 0..count {
             self.exponentials(simd, step, row, room);
         }
         let (start, stride) = self.result(step.first);
         let product = Product { count, depth: keys, columns: value_depth, stride, resume: step.keys.start > 0 };
-        product.run(simd, (room.scores, room.score_stride), room.values, self.out.at(start));
+        // SAFETY: these numbers belong to these queries of this head alone.
+        unsafe { product.run(simd, (room.scores, room.score_stride), room.values, self.out.at(start)) };
         if step.keys.end == self.spec.keys {
             for row in 0..count {
                 self.multiply(simd, step.first + row, 1.0 / room.sums[step.first + row - self.queries.start]);
@@ -218,51 +217,4 @@ fn add<S: Simd>(simd: S, scores: &mut [f32], mask: &[f32], keys: &Range<usize>) 
         }
         row => InOut::in_place(scores).map2(simd, &row[keys.clone()], |score, mask| simd.add(score, mask)),
     }
-}
-
-/// A few rows times a packed matrix.
-struct Product {
-    count: usize,
-    depth: usize,
-    columns: usize,
-    /// Numbers from one row of the result to the next.
-    stride: usize,
-    /// Whether the result is added to.
-    resume: bool,
-}
-
-impl Product {
-    /// `rows` are the rows and the distance between them. The result's rows are inside one slice that nothing else uses.
-    #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, rows: (&[f32], usize), panels: &[f32], out: *mut f32) {
-        let width = PANEL * S::LANES;
-        let mut table = [[std::ptr::null(); MOST_ROWS]; 1];
-        for (row, pointer) in table[0][..self.count].iter_mut().enumerate() {
-            *pointer = rows.0[row * rows.1..][..self.depth].as_ptr();
-        }
-        for first in (0..self.columns).step_by(width) {
-            let tile = Tile {
-                rows: table.as_ptr(),
-                taps: 1,
-                offset: 0,
-                depth: self.depth,
-                panel: panels[first * self.depth..].as_ptr(),
-                // Not past the end: the result has a column with this number.
-                out: out.wrapping_add(first),
-                stride: self.stride,
-                columns: width.min(self.columns - first),
-                bias: std::ptr::null(),
-                residual: std::ptr::null(),
-                resume: self.resume,
-                clip: None,
-            };
-            // SAFETY: the table has `count` rows of `depth` numbers, and the packed matrix has that many rows in each panel.
-            unsafe { tile.run(simd, self.count) };
-        }
-    }
-}
-
-/// The width of the panel from which on there are so many columns.
-const fn panel_width(lanes: usize, columns: usize) -> usize {
-    if columns > lanes { PANEL * lanes } else { lanes }
 }

@@ -3,7 +3,7 @@
 use crate::InOut;
 use crate::parallel::Cost;
 use crate::simd::{Kernel, Simd, Unit};
-use crate::vector::{erf, exp, ln, sigmoid, tanh};
+use crate::vector::{erf, exp, gelu, gelu_tanh, ln, sigmoid, silu, tanh};
 
 /// A function that is applied to every number of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,12 @@ pub enum Unary {
     Tanh,
     /// 1 / (1 + e⁻ˣ).
     Sigmoid,
+    /// x · Φ(x), by the error function.
+    Gelu,
+    /// x · Φ(x), by the approximation with the hyperbolic tangent.
+    GeluTanh,
+    /// x · sigmoid(x).
+    Silu,
 }
 
 impl Unary {
@@ -47,7 +53,7 @@ impl Unary {
     /// Of one number.
     const fn cost(self) -> Cost {
         match self {
-            Self::Ln | Self::Erf => Cost::per_item(2),
+            Self::Ln | Self::Erf | Self::Gelu => Cost::per_item(2),
             _ => Cost::per_item(1),
         }
     }
@@ -97,6 +103,21 @@ impl Kernel for Map<'_> {
                 simd,
                 #[inline(always)]
                 |x| sigmoid(simd, x),
+            ),
+            Unary::Gelu => values.map(
+                simd,
+                #[inline(always)]
+                |x| gelu(simd, x),
+            ),
+            Unary::GeluTanh => values.map(
+                simd,
+                #[inline(always)]
+                |x| gelu_tanh(simd, x),
+            ),
+            Unary::Silu => values.map(
+                simd,
+                #[inline(always)]
+                |x| silu(simd, x),
             ),
         }
     }

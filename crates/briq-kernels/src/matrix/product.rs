@@ -17,7 +17,7 @@ use crate::simd::{Kernel, Simd};
 /// Bytes of the packed matrix that are used again and again before the next part: about half of a second-level cache.
 const BLOCK_BYTES: usize = 512 * 1024;
 /// Rows of the packed matrix in one block, where a block cannot have them all.
-const BLOCK_DEPTH: usize = 512;
+const BLOCK_DEPTH: usize = 768;
 /// Numbers after which rows that lie one behind the other fall into the same sets of the first-level cache.
 const ALIASING: usize = 512;
 

@@ -1,9 +1,10 @@
 //! Gated recurrent units.
 
 use super::layer::{Layer, Source};
-use super::steps::{Cell, Place, Row, Run, accumulate, kept, projected};
+use super::steps::{Cell, Place, Row, Run, kept, projected};
 use super::{RecurrentSpec, Sequences, Weights};
 use crate::buffer::Scratch;
+use crate::panel::accumulate;
 use crate::parallel::SharedMut;
 use crate::simd::Simd;
 use crate::vector::{sigmoid, tanh};

@@ -1,8 +1,9 @@
 //! The plain recurrent cell.
 
 use super::layer::{Layer, Source};
-use super::steps::{Cell, Place, Row, Run, accumulate, projected};
+use super::steps::{Cell, Place, Row, Run, projected};
 use super::{RecurrentSpec, Sequences, Weights};
+use crate::panel::accumulate;
 use crate::parallel::SharedMut;
 use crate::simd::Simd;
 use crate::vector::tanh;

@@ -296,30 +296,6 @@ impl<C: Cell> Kernel for Chunk<'_, C> {
     }
 }
 
-/// Adds to `gates` the product of each of `R` states of `depth` numbers with a panel of `G` gates.
-///
-/// # Safety
-/// The states have so many numbers.
-#[inline(always)]
-pub(super) unsafe fn accumulate<S: Simd, const R: usize, const G: usize>(
-    simd: S,
-    states: [*const f32; R],
-    panel: &[f32],
-    mut gates: [[S::Float; G]; R],
-) -> [[S::Float; G]; R] {
-    for (k, weights) in panel.chunks_exact(G * S::LANES).enumerate() {
-        let weights: [S::Float; G] = std::array::from_fn(|gate| simd.load(&weights[gate * S::LANES..][..S::LANES]));
-        for (gates, state) in gates.iter_mut().zip(states) {
-            // SAFETY: the panel has a row for each number of a state.
-            let x = simd.splat(unsafe { *state.add(k) });
-            for (gate, weights) in gates.iter_mut().zip(weights) {
-                *gate = simd.mul_add(x, weights, *gate);
-            }
-        }
-    }
-    gates
-}
-
 /// Reads the panel's gates of the projected input, from gate `first` on.
 ///
 /// # Safety

@@ -13,11 +13,13 @@
 
 mod error_function;
 mod exponential;
+mod gated;
 mod hyperbolic;
 mod logarithm;
 
 pub(crate) use error_function::erf;
 pub(crate) use exponential::{exp, sigmoid};
+pub(crate) use gated::{gelu, gelu_tanh, silu};
 pub(crate) use hyperbolic::tanh;
 pub(crate) use logarithm::ln;
 

@@ -80,6 +80,18 @@ fn sigmoid_is_accurate() {
 }
 
 #[test]
+fn gated_functions_are_accurate() {
+    let gelu = |x: f64| 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2));
+    check(Unary::Gelu, gelu, (-0.5, 10.0), 4e-7, 2e-45);
+    check(Unary::Gelu, gelu, (-10.0, 0.0), 4e-7, 1e-6);
+    let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+    let by_tanh = |x: f64| 0.5 * x * (1.0 + inner(x).tanh());
+    check(Unary::GeluTanh, by_tanh, (-0.5, 10.0), 4e-7, 2e-45);
+    check(Unary::GeluTanh, by_tanh, (-10.0, 0.0), 4e-7, 1e-6);
+    check(Unary::Silu, |x| x * sigmoid(x), (-80.0, 80.0), 4e-7, 2e-45);
+}
+
+#[test]
 fn bounded_functions_stay_inside_their_bounds() {
     for_each_unit(|unit| {
         for function in [Unary::Tanh, Unary::Erf, Unary::Sigmoid] {
