@@ -125,8 +125,8 @@ impl Rows for Window<'_> {
     fn locate(&self, first: usize, count: usize, taps: Range<usize>, table: &mut [[*const f32; MOST_ROWS]]) {
         let [height, width] = self.output;
         let (mut image, mut y, mut x) = (first / (height * width), first / width % height, first % width);
-        for row in 0..count {
-            self.locate_pixel(image, y, x, taps.clone(), |tap, pointer| table[tap][row] = pointer);
+        for pixel in first..first + count {
+            self.locate_pixel(image, y, x, taps.clone(), |tap, pointer| table[tap][pixel - first] = pointer);
             x += 1;
             if x == width {
                 (x, y) = (0, y + 1);

@@ -234,7 +234,7 @@ impl<R: Rows> Part<'_, '_, R> {
 
     /// Whether rows lie such that they push one another out of the nearest cache, and are used often enough for a copy.
     fn copies(&self) -> bool {
-        self.product.rows.stride() % ALIASING == 0 && self.panels.len() > 2
+        self.product.rows.stride().is_multiple_of(ALIASING) && self.panels.len() > 2
     }
 
     fn copy_stride(&self) -> usize {

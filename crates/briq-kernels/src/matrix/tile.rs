@@ -161,16 +161,16 @@ impl Tile {
         if self.resume {
             each_row!(R, ROW => {
                 let from = unsafe { out.add(ROW * self.stride) };
-                for v in 0..V {
-                    sums[ROW][v] = simd.add(sums[ROW][v], fetch(from, v));
+                for (v, sum) in sums[ROW].iter_mut().enumerate() {
+                    *sum = simd.add(*sum, fetch(from, v));
                 }
             });
         }
         if !self.residual.is_null() {
             each_row!(R, ROW => {
                 let from = unsafe { self.residual.add(ROW * self.stride) };
-                for v in 0..V {
-                    sums[ROW][v] = simd.add(sums[ROW][v], fetch(from, v));
+                for (v, sum) in sums[ROW].iter_mut().enumerate() {
+                    *sum = simd.add(*sum, fetch(from, v));
                 }
             });
         }

@@ -4,6 +4,8 @@
 //! point the tiles' channels are multiplied with a matrix of transformed weights; and the products are transformed to
 //! output pixels. A tile of four costs 36 multiplications where 144 are needed directly, a tile of two 16 for 36.
 
+#![expect(clippy::needless_range_loop, reason = "the points are a square, which is met by row and by column")]
+
 mod transform;
 
 use std::marker::PhantomData;
@@ -23,8 +25,10 @@ use crate::simd::{Kernel, Simd};
 const FEWEST: usize = 16;
 /// Channels up to which tiles of four round about as well as a direct sum does.
 const MOST_OF_FOUR: usize = 256;
-/// Tiles that are transformed, multiplied and transformed back before the next.
-const BLOCK: usize = 24;
+/// Tiles that are transformed, multiplied and transformed back before the next: at least, and at most.
+const BLOCK: [usize; 2] = [48, 192];
+/// Tiles that are worth a thread of their own; fewer are shared, point by point.
+const SMALLEST_BLOCK: usize = 24;
 
 /// A convolution with transformed weights: one matrix for each point.
 #[derive(Clone, Debug)]
