@@ -8,7 +8,7 @@ mod tile;
 pub use batch::{BatchSpec, multiply_batch};
 pub use packed::{PackedMatrix, Transposed};
 pub(crate) use product::{Product, Rows, Strided, bounds};
-pub(crate) use tile::{MOST_ROWS, Tile, tile_rows};
+pub(crate) use tile::MOST_ROWS;
 
 use crate::epilogue::Epilogue;
 use crate::parallel::SharedMut;
