@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Shapes;
 use super::elements::Element;
 use super::inference::Elements;
+use super::size::bounded;
 use crate::{Dim, ElementType, GraphError, GraphErrorKind, Node, Value, brackets};
 
 /// The element type and shape of one output.
@@ -194,7 +195,11 @@ fn join(a: &Dim, b: &Dim) -> Option<Dim> {
         (Dim::Fixed(x), Dim::Fixed(y)) => (x == y).then(|| a.clone()),
         (Dim::Fixed(_), Dim::Dynamic(_)) => Some(a.clone()),
         (Dim::Dynamic(_), Dim::Fixed(_)) => Some(b.clone()),
-        (Dim::Dynamic(x), Dim::Dynamic(y)) => Some(if x == y { a.clone() } else { unknown() }),
+        (Dim::Dynamic(x), Dim::Dynamic(y)) if x == y => Some(a.clone()),
+        // Beside the axis itself, the lesser of it and a limit is the same or one, or the two do not fit.
+        (Dim::Dynamic(x), Dim::Dynamic(y)) if bounded(y) == Some(x) => Some(a.clone()),
+        (Dim::Dynamic(x), Dim::Dynamic(y)) if bounded(x) == Some(y) => Some(b.clone()),
+        (Dim::Dynamic(_), Dim::Dynamic(_)) => Some(unknown()),
     }
 }
 

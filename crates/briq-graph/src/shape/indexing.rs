@@ -3,6 +3,7 @@
 use super::Inferred;
 use super::context::{Context, unknown};
 use super::elements::Element;
+use super::size::at_most;
 use crate::{Dim, ElementType};
 
 /// The lengths of the axes, as integers.
@@ -75,6 +76,10 @@ pub(super) fn slice(context: &Context<'_>) -> Inferred {
     let rank = input.shape.len();
     let mut shape = input.shape.clone();
     let Some(ranges) = context.slices(rank) else {
+        if let Some((axis, length)) = bounded(context, &shape) {
+            shape[axis] = length;
+            return Ok(vec![(input.element, shape)]);
+        }
         for axis in context.sliced_axes(rank) {
             shape[context.axis(axis, rank)?] = unknown();
         }
@@ -89,6 +94,18 @@ pub(super) fn slice(context: &Context<'_>) -> Inferred {
         }
     }
     Ok(vec![(input.element, shape)])
+}
+
+/// The first so many of an axis of known length, as many as some dynamic axis is long: how a network takes as many
+/// positions from a table as there are tokens.
+fn bounded(context: &Context<'_>, shape: &[Dim]) -> Option<(usize, Dim)> {
+    let given = |name: &str, position: usize| context.ints_or_input(name, position).ok().flatten();
+    let (starts, axes) = (given("starts", 1)?, given("axes", 3)?);
+    let ([0], [axis]) = (starts.as_slice(), axes.as_slice()) else { return None };
+    let plain = context.optional(4).is_none() || given("steps", 4)?.as_slice() == [1];
+    let [Element::Length(symbol)] = context.elements(2)? else { return None };
+    let axis = context.axis(*axis, shape.len()).ok().filter(|_| plain)?;
+    Some((axis, at_most(shape[axis].fixed()?, symbol)?))
 }
 
 /// The shape that an input of integers spells out.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::elements::{self, Element};
 use super::{Shapes, declared, rule};
-use crate::{Graph, GraphError, Initializer, Node, Value};
+use crate::{Dim, Graph, GraphError, Initializer, Node, Value};
 
 /// The integers that small values hold, as far as they are known, by name.
 pub(super) type Elements = HashMap<String, Vec<Element>>;
@@ -29,13 +29,32 @@ impl Inference {
     }
 
     /// What is known of every value; of what depends on a node that no rule covers, nothing.
+    ///
+    /// A length that is not known is called after the value that has it first, so that it is seen to be the same in
+    /// whatever is computed from that.
     pub(crate) fn partial(graph: &Graph) -> Result<Self, GraphError> {
         let mut inference = Self::new(graph);
+        for input in &graph.inputs {
+            inference.call(&input.name);
+        }
         for position in crate::plan::order(graph)? {
+            let node = &graph.nodes[position];
             // What cannot be inferred stays unknown here; it fails, if it has to, where it is carried out.
-            let _ = inference.visit(&graph.nodes[position]);
+            if inference.visit(node).is_ok() {
+                node.outputs.iter().for_each(|name| inference.call(name));
+            }
         }
         Ok(inference)
+    }
+
+    /// Gives the lengths of a value that have no name one of their own.
+    fn call(&mut self, name: &str) {
+        let Some(value) = self.shapes.get_mut(name) else { return };
+        for (axis, length) in value.shape.iter_mut().enumerate() {
+            if matches!(length, Dim::Dynamic(symbol) if symbol.is_empty()) {
+                *length = Dim::Dynamic(format!("{name}[{axis}]"));
+            }
+        }
     }
 
     /// A value turns out to be this constant.

@@ -11,6 +11,18 @@ pub(crate) struct Size {
     symbols: Vec<String>,
 }
 
+/// The length of what is at most `limit` elements and as many as a dynamic axis otherwise; `None` where that axis is
+/// itself computed from others.
+pub(super) fn at_most(limit: usize, symbol: &str) -> Option<Dim> {
+    let simple = !symbol.contains(['*', ',', '(']);
+    simple.then(|| Dim::Dynamic(format!("min({limit},{symbol})")))
+}
+
+/// The symbol behind a length that [`at_most`] made.
+pub(super) fn bounded(length: &str) -> Option<&str> {
+    length.strip_prefix("min(")?.strip_suffix(')')?.split_once(',').map(|(_, symbol)| symbol)
+}
+
 impl Size {
     /// One element.
     pub(crate) fn one() -> Self {
