@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use briq_kernels::convolution::{Convolution, ConvolutionSpec};
-use briq_kernels::matrix::{PackedMatrix, Transposed, multiply};
+use briq_kernels::matrix::{BatchSpec, PackedMatrix, Transposed, multiply, multiply_batch};
 use briq_kernels::{Activation, Epilogue};
 
 fn main() {
@@ -48,6 +48,10 @@ fn run(bench: &Bench<'_>) {
     for (m, k, n) in MATRICES {
         bench.time(&format!("gemm {m}x{k}x{n}"), 2 * m * k * n, || matrix(m, k, n));
     }
+    for (m, k, n, transposed) in BATCHES {
+        let name = format!("batch 12x{m}x{k}x{n}{}", if transposed == Transposed::Yes { "T" } else { "" });
+        bench.time(&name, 2 * 12 * m * k * n, || products(m, k, n, transposed));
+    }
     for batch in [1, 8] {
         for layer in CONVOLUTIONS {
             layer.time(bench, batch);
@@ -69,6 +73,25 @@ const MATRICES: [(usize, usize, usize); 9] = [
     (8, 784, 128),
     (1, 128, 10),
 ];
+
+/// Scores and values of attention.
+const BATCHES: [(usize, usize, usize, Transposed); 4] = [
+    (128, 32, 128, Transposed::Yes),
+    (128, 128, 32, Transposed::No),
+    (512, 64, 512, Transposed::Yes),
+    (512, 512, 64, Transposed::No),
+];
+
+fn products(m: usize, k: usize, n: usize, transposed: Transposed) -> Box<dyn FnMut()> {
+    let (left, right) = (noise(12 * m * k), noise(12 * k * n));
+    let mut out = vec![0.0; 12 * m * n];
+    let spec =
+        BatchSpec { batch: 12, rows: m, depth: k, columns: n, left_stride: m * k, right_stride: k * n, transposed };
+    Box::new(move || {
+        multiply_batch(&spec, black_box(&left), black_box(&right), 0.5, &mut out);
+        black_box(&out);
+    })
+}
 
 fn matrix(m: usize, k: usize, n: usize) -> Box<dyn FnMut()> {
     let packed = PackedMatrix::pack(&noise(k * n), k, n, Transposed::No);

@@ -51,6 +51,16 @@ impl std::fmt::Debug for Buffer {
     }
 }
 
+/// Takes a buffer of this thread; what it holds is unspecified.
+pub(crate) fn take() -> Buffer {
+    SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Gives a buffer to this thread, for the next who takes one.
+pub(crate) fn give_back(buffer: Buffer) {
+    SCRATCH.with_borrow_mut(|buffers| buffers.push(buffer));
+}
+
 thread_local! {
     static SCRATCH: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
@@ -64,7 +74,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Takes room for `length` numbers.
     pub(crate) fn take(length: usize) -> Self {
-        let mut buffer = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let mut buffer = take();
         buffer.reserve(length);
         Self { buffer, length }
     }
@@ -86,7 +96,6 @@ impl std::ops::DerefMut for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.buffer);
-        SCRATCH.with_borrow_mut(|buffers| buffers.push(buffer));
+        give_back(std::mem::take(&mut self.buffer));
     }
 }

@@ -1,4 +1,20 @@
-//! Fused single-precision kernels for the CPU, over plain slices.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Contract
+//!
+//! Each function states the layout of its slices. An output need not be cleared by the caller and is written completely.
+//! A slice of the wrong length is an error of the caller, and panics; sizes that contradict one another where weights are
+//! prepared are an error value. Bytes from outside never come here: whoever reads them has made numbers of them.
+//!
+//! The crate refuses to know of graphs, tensors, backends, devices, and element types other than `f32`.
+//!
+//! ## Modules, in reading order
+//!
+//! - [`simd`]: the vector units, and how a kernel is written for all of them; [`with_team`]: the threads;
+//! - [`activation`] and [`epilogue`]: what follows a product;
+//! - [`matrix`], [`convolution`], [`attention`], [`recurrent`]: products of every kind;
+//! - [`pooling`], [`normalization`], [`softmax`], [`elementwise`], [`reduction`]: what lies between them;
+//! - [`layout`]: channels last and channels first.
 
 pub mod activation;
 pub mod attention;

@@ -6,7 +6,7 @@ use super::{Call, ConvolutionSpec};
 use crate::buffer::{Buffer, Scratch};
 use crate::epilogue::Epilogue;
 use crate::matrix::{MOST_ROWS, PackedMatrix, Product, Rows, Strided};
-use crate::parallel::SharedMut;
+use crate::parallel::{self, Cost, SharedMut};
 
 /// Channels below which a whole row of the kernel is one tap, over a copy of the image with zeros around it.
 const FEW_CHANNELS: usize = 8;
@@ -125,8 +125,8 @@ impl Rows for Window<'_> {
     fn locate(&self, first: usize, count: usize, taps: Range<usize>, table: &mut [[*const f32; MOST_ROWS]]) {
         let [height, width] = self.output;
         let (mut image, mut y, mut x) = (first / (height * width), first / width % height, first % width);
-        for row in 0..count {
-            self.locate_pixel(image, y, x, taps.clone(), |tap, pointer| table[tap][row] = pointer);
+        for pixel in first..first + count {
+            self.locate_pixel(image, y, x, taps.clone(), |tap, pointer| table[tap][pixel - first] = pointer);
             x += 1;
             if x == width {
                 (x, y) = (0, y + 1);
@@ -205,16 +205,18 @@ impl Rows for PaddedRows<'_> {
 /// Copies an image of `size` to the middle of one of size `padded`, with zeros around it.
 fn pad(image: &[f32], size: [usize; 2], padded: [usize; 2], before: [usize; 2], channels: usize, out: &mut [f32]) {
     let (line, wide) = (size[1] * channels, padded[1] * channels);
-    for (y, out) in out.chunks_exact_mut(wide).enumerate() {
-        let y = y.wrapping_sub(before[0]);
-        if y >= size[0] {
-            out.fill(0.0);
-            continue;
+    parallel::for_each_chunk(out, wide, Cost::per_item(wide / 4), |first, out| {
+        for (index, out) in out.chunks_exact_mut(wide).enumerate() {
+            let y = (first + index).wrapping_sub(before[0]);
+            if y >= size[0] {
+                out.fill(0.0);
+                continue;
+            }
+            let (left, rest) = out.split_at_mut(before[1] * channels);
+            let (middle, right) = rest.split_at_mut(line);
+            left.fill(0.0);
+            middle.copy_from_slice(&image[y * line..][..line]);
+            right.fill(0.0);
         }
-        let (left, rest) = out.split_at_mut(before[1] * channels);
-        let (middle, right) = rest.split_at_mut(line);
-        left.fill(0.0);
-        middle.copy_from_slice(&image[y * line..][..line]);
-        right.fill(0.0);
-    }
+    });
 }

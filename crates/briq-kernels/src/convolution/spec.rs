@@ -51,11 +51,11 @@ impl ConvolutionSpec {
     pub(super) fn check(&self, weights: usize, bias: Option<usize>) -> Result<(), ConvolutionError> {
         let sizes = [self.channels, self.filters, self.groups, self.kernel[0], self.kernel[1]];
         let steps = [self.strides[0], self.strides[1], self.dilations[0], self.dilations[1]];
-        let error = |reason: String| Err(ConvolutionError { spec: *self, reason });
+        let error = |reason: String| Err(ConvolutionError { spec: Box::new(*self), reason });
         if sizes.contains(&0) || steps.contains(&0) {
             return error("a size, stride or dilation is zero".into());
         }
-        if self.channels % self.groups != 0 || self.filters % self.groups != 0 {
+        if !self.channels.is_multiple_of(self.groups) || !self.filters.is_multiple_of(self.groups) {
             return error("channels and filters are not multiples of the groups".into());
         }
         let expected = self.taps().checked_mul(self.channels / self.groups).and_then(|n| n.checked_mul(self.filters));
@@ -72,13 +72,13 @@ impl ConvolutionSpec {
 /// What was given is no convolution: sizes contradict one another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConvolutionError {
-    spec: ConvolutionSpec,
+    spec: Box<ConvolutionSpec>,
     reason: String,
 }
 
 impl fmt::Display for ConvolutionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConvolutionSpec { channels, filters, groups, kernel: [height, width], .. } = self.spec;
+        let ConvolutionSpec { channels, filters, groups, kernel: [height, width], .. } = *self.spec;
         let reason = &self.reason;
         write!(f, "no convolution of {channels} to {filters} channels in {groups} groups by {height}×{width}: {reason}")
     }

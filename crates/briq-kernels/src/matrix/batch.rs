@@ -2,8 +2,10 @@
 
 use super::packed::{PackedMatrix, Transposed};
 use super::product::{Product, Strided};
+use crate::buffer::{give_back, take};
 use crate::epilogue::Epilogue;
 use crate::parallel::{Cost, SharedMut, for_each_range};
+use crate::simd::Unit;
 
 /// The sizes of a batch of products `out[i] = scale · left[i] · right[i]`, each matrix row by row.
 #[derive(Clone, Copy, Debug)]
@@ -31,32 +33,50 @@ pub struct BatchSpec {
 pub fn multiply_batch(spec: &BatchSpec, left: &[f32], right: &[f32], scale: f32, out: &mut [f32]) {
     let size = spec.rows * spec.columns;
     assert_eq!(out.len(), spec.batch * size, "a result of batch × rows × columns");
-    let unit = crate::simd::Unit::current();
+    let unit = Unit::current();
     let steps = (spec.rows / unit.lanes() + 2) * spec.columns * spec.depth;
     let out = SharedMut::new(out);
+    let job = Job { spec, left, right, scale, out };
+    if spec.batch < rayon::current_num_threads() {
+        return (0..spec.batch).for_each(|index| job.multiply(index, true));
+    }
     for_each_range(spec.batch, Cost::per_item(steps), |range| {
-        unit.force(|| range.for_each(|index| multiply_one(spec, index, left, right, scale, out)));
+        unit.force(|| range.for_each(|index| job.multiply(index, false)));
     });
 }
 
-fn multiply_one(spec: &BatchSpec, index: usize, left: &[f32], right: &[f32], scale: f32, out: SharedMut<'_>) {
-    let left = &left[index * spec.left_stride..][..spec.rows * spec.depth];
-    let right = &right[index * spec.right_stride..][..spec.depth * spec.columns];
-    let matrix = match spec.transposed {
-        Transposed::No => PackedMatrix::pack_with(spec.depth, spec.columns, |k, n| scale * right[k * spec.columns + n]),
-        Transposed::Yes => PackedMatrix::pack_with(spec.depth, spec.columns, |k, n| scale * right[n * spec.depth + k]),
-    };
-    let size = spec.rows * spec.columns;
-    let product = Product {
-        rows: Strided { values: left, stride: spec.depth },
-        count: spec.rows,
-        taps: 1,
-        depth: spec.depth,
-        matrix: &matrix,
-        epilogue: Epilogue::NONE,
-        stride: spec.columns,
-        column: 0,
-    };
-    // SAFETY: each index has its own part of the result, and is handed out once.
-    product.run_here(SharedMut::new(unsafe { out.slice(index * size, size) }));
+struct Job<'a> {
+    spec: &'a BatchSpec,
+    left: &'a [f32],
+    right: &'a [f32],
+    scale: f32,
+    out: SharedMut<'a>,
+}
+
+impl Job<'_> {
+    /// Computes one product, on several threads if `spread` says so.
+    fn multiply(&self, index: usize, spread: bool) {
+        let BatchSpec { rows, depth, columns, left_stride, right_stride, transposed, .. } = *self.spec;
+        let left = &self.left[index * left_stride..][..rows * depth];
+        let right = &self.right[index * right_stride..][..depth * columns];
+        let matrix = PackedMatrix::pack_into(take(), right, depth, columns, transposed, self.scale);
+        let product = Product {
+            rows: Strided { values: left, stride: depth },
+            count: rows,
+            taps: 1,
+            depth,
+            matrix: &matrix,
+            epilogue: Epilogue::NONE,
+            stride: columns,
+            column: 0,
+        };
+        // SAFETY: each index has its own part of the result, and is handed out once.
+        let out = SharedMut::new(unsafe { self.out.slice(index * rows * columns, rows * columns) });
+        if spread {
+            product.run(out)
+        } else {
+            product.run_here(out)
+        }
+        give_back(matrix.into_buffer());
+    }
 }

@@ -1,7 +1,7 @@
 //! A matrix laid out for the inner loop of a product.
 
 use crate::buffer::Buffer;
-use crate::simd::Unit;
+use crate::simd::{Kernel, Simd, Unit};
 
 /// How the numbers of a right-hand matrix lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,11 +45,29 @@ impl PackedMatrix {
     /// If `values` does not hold `rows · columns` numbers.
     #[must_use]
     pub fn pack(values: &[f32], rows: usize, columns: usize, transposed: Transposed) -> Self {
+        let buffer = Buffer::zeroed(rows * columns.next_multiple_of(Unit::current().lanes()));
+        Self::pack_into(buffer, values, rows, columns, transposed, 1.0)
+    }
+
+    /// Packs a matrix times `scale` into memory that is at hand.
+    pub(crate) fn pack_into(
+        mut panels: Buffer,
+        values: &[f32],
+        rows: usize,
+        columns: usize,
+        transposed: Transposed,
+        scale: f32,
+    ) -> Self {
         assert_eq!(values.len(), rows * columns, "a matrix of rows × columns");
-        match transposed {
-            Transposed::No => Self::pack_with(rows, columns, |row, column| values[row * columns + column]),
-            Transposed::Yes => Self::pack_with(rows, columns, |row, column| values[column * rows + row]),
-        }
+        let unit = Unit::current();
+        panels.reserve(rows * columns.next_multiple_of(unit.lanes()));
+        unit.run(Pack { values, rows, columns, transposed, scale, panels: &mut panels });
+        Self { panels, rows, columns, unit }
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        self.panels
     }
 
     /// Packs the matrix whose numbers `value(row, column)` gives.
@@ -108,5 +126,85 @@ impl PackedMatrix {
         let columns = self.panel_width().min(self.columns - column);
         let width = columns.next_multiple_of(self.unit.lanes());
         Panel { values: &self.panels[column * self.rows..][..width * self.rows], column, columns }
+    }
+}
+
+/// The packing of a matrix.
+struct Pack<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    transposed: Transposed,
+    scale: f32,
+    panels: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        if self.rows == 0 {
+            return;
+        }
+        let width = PackedMatrix::PANEL * S::LANES;
+        for first in (0..self.columns).step_by(width) {
+            let count = width.min(self.columns - first);
+            let stride = count.next_multiple_of(S::LANES);
+            let panel = &mut self.panels[first * self.rows..][..stride * self.rows];
+            for column in (0..count).step_by(S::LANES) {
+                let strip = Strip {
+                    values: self.values,
+                    rows: self.rows,
+                    columns: self.columns,
+                    column: first + column,
+                    scale: self.scale,
+                    out: &mut panel[column..],
+                    stride,
+                };
+                match self.transposed {
+                    Transposed::No => strip.copy(simd),
+                    Transposed::Yes => strip.transpose(simd),
+                }
+            }
+        }
+    }
+}
+
+/// One register's width of a panel.
+struct Strip<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    /// The first column.
+    column: usize,
+    scale: f32,
+    out: &'a mut [f32],
+    stride: usize,
+}
+
+impl Strip<'_> {
+    #[inline(always)]
+    fn copy<S: Simd>(self, simd: S) {
+        let (scale, width) = (simd.splat(self.scale), S::LANES.min(self.columns - self.column));
+        for row in 0..self.rows {
+            let from = &self.values[row * self.columns + self.column..][..width];
+            simd.store(&mut self.out[row * self.stride..][..S::LANES], simd.mul(scale, simd.load(from)));
+        }
+    }
+
+    #[inline(always)]
+    fn transpose<S: Simd>(self, simd: S) {
+        let (scale, width) = (simd.splat(self.scale), S::LANES.min(self.columns - self.column));
+        for row in (0..self.rows).step_by(S::LANES) {
+            let height = S::LANES.min(self.rows - row);
+            let mut block = [simd.zero(); 16];
+            for (index, line) in block[..width].iter_mut().enumerate() {
+                *line = simd.load(&self.values[(self.column + index) * self.rows + row..][..height]);
+            }
+            for (index, &line) in simd.transpose(block)[..height].iter().enumerate() {
+                simd.store(&mut self.out[(row + index) * self.stride..][..S::LANES], simd.mul(scale, line));
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::simd::{Kernel, Simd};
 /// Bytes of the packed matrix that are used again and again before the next part: about half of a second-level cache.
 const BLOCK_BYTES: usize = 512 * 1024;
 /// Rows of the packed matrix in one block, where a block cannot have them all.
-const BLOCK_DEPTH: usize = 512;
+const BLOCK_DEPTH: usize = 768;
 /// Numbers after which rows that lie one behind the other fall into the same sets of the first-level cache.
 const ALIASING: usize = 512;
 
@@ -234,7 +234,7 @@ impl<R: Rows> Part<'_, '_, R> {
 
     /// Whether rows lie such that they push one another out of the nearest cache, and are used often enough for a copy.
     fn copies(&self) -> bool {
-        self.product.rows.stride() % ALIASING == 0 && self.panels.len() > 2
+        self.product.rows.stride().is_multiple_of(ALIASING) && self.panels.len() > 2
     }
 
     fn copy_stride(&self) -> usize {

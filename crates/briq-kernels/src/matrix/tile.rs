@@ -2,6 +2,22 @@
 
 use crate::simd::{Kernel, Simd};
 
+/// Does the same for each row of a tile, written out row by row: in a loop that is left rolled, the sums would go
+/// through memory.
+macro_rules! each_row {
+    ($rows:ident, $row:ident => $body:expr) => {
+        each_row!(@ $rows, $row, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $rows:ident, $row:ident, $body:expr, $($index:literal)*) => {
+        $({
+            const $row: usize = $index;
+            if $row < $rows {
+                $body;
+            }
+        })*
+    };
+}
+
 /// The most rows of a tile, over all units: the length of the tables of row pointers.
 pub(crate) const MOST_ROWS: usize = 12;
 
@@ -109,11 +125,7 @@ impl Tile {
         }
         let mut total = sums[0];
         for part in &sums[1..] {
-            for row in 0..R {
-                for v in 0..V {
-                    total[row][v] = simd.add(total[row][v], part[row][v]);
-                }
-            }
+            each_row!(R, ROW => total[ROW] = add(simd, total[ROW], part[ROW]));
         }
         // SAFETY: handed on.
         unsafe {
@@ -141,42 +153,49 @@ impl Tile {
             let p = p.add(v * S::LANES);
             if v + 1 == V { load(p) } else { simd.load_at(p) }
         };
+        let out = self.out;
         if !self.bias.is_null() {
-            for v in 0..V {
-                let bias = fetch(self.bias, v);
-                for row in &mut sums {
-                    row[v] = simd.add(row[v], bias);
-                }
-            }
+            let bias: [S::Float; V] = std::array::from_fn(|v| fetch(self.bias, v));
+            each_row!(R, ROW => sums[ROW] = add(simd, sums[ROW], bias));
         }
         if self.resume {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.add(*sum, fetch(unsafe { self.out.add(row * self.stride) }, v));
+            each_row!(R, ROW => {
+                let from = unsafe { out.add(ROW * self.stride) };
+                for (v, sum) in sums[ROW].iter_mut().enumerate() {
+                    *sum = simd.add(*sum, fetch(from, v));
                 }
-            }
+            });
         }
         if !self.residual.is_null() {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.add(*sum, fetch(unsafe { self.residual.add(row * self.stride) }, v));
+            each_row!(R, ROW => {
+                let from = unsafe { self.residual.add(ROW * self.stride) };
+                for (v, sum) in sums[ROW].iter_mut().enumerate() {
+                    *sum = simd.add(*sum, fetch(from, v));
                 }
-            }
+            });
         }
         if let Some((min, max)) = self.clip {
             let (min, max) = (simd.splat(min), simd.splat(max));
-            for sum in sums.iter_mut().flatten() {
-                *sum = simd.min(max, simd.max(min, *sum));
-            }
+            each_row!(R, ROW => {
+                for sum in &mut sums[ROW] {
+                    *sum = simd.min(max, simd.max(min, *sum));
+                }
+            });
         }
-        for (row, sums) in sums.iter().enumerate() {
-            let out = unsafe { self.out.add(row * self.stride) };
-            for (v, &sum) in sums.iter().enumerate() {
-                let out = unsafe { out.add(v * S::LANES) };
-                if v + 1 == V { store(out, sum) } else { unsafe { simd.store_at(out, sum) } }
+        each_row!(R, ROW => {
+            let out = unsafe { out.add(ROW * self.stride) };
+            if V == 2 {
+                unsafe { simd.store_at(out, sums[ROW][0]) };
             }
-        }
+            store(unsafe { out.add((V - 1) * S::LANES) }, sums[ROW][V - 1]);
+        });
     }
+}
+
+/// The sum of two rows of registers.
+#[inline(always)]
+fn add<S: Simd, const V: usize>(simd: S, left: [S::Float; V], right: [S::Float; V]) -> [S::Float; V] {
+    std::array::from_fn(|v| simd.add(left[v], right[v]))
 }
 
 /// A tile of `V` registers' width. Made by [`Tile::run`] alone, whose caller vouches for the pointers.

@@ -134,7 +134,6 @@ impl<'a> SharedMut<'a> {
     ///
     /// # Panics
     /// If the part is not inside the slice.
-    #[expect(clippy::mut_from_ref, reason = "the caller keeps the parts disjoint")]
     pub(crate) unsafe fn slice(&self, start: usize, length: usize) -> &'a mut [f32] {
         assert!(start <= self.length && length <= self.length - start, "a part of the slice");
         // SAFETY: the part is inside the slice, and the caller vouches that nothing else uses it.

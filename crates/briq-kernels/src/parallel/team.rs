@@ -146,7 +146,7 @@ impl Drop for Close<'_> {
         let mut looks = 0_usize;
         while self.0.inside.load(Ordering::SeqCst) > 0 {
             looks += 1;
-            if looks % 4096 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+            if looks.is_multiple_of(4096) { std::thread::yield_now() } else { std::hint::spin_loop() }
         }
     }
 }

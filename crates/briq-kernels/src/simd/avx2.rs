@@ -1,6 +1,5 @@
 //! Eight lanes: AVX2 with FMA.
 
-#[expect(clippy::wildcard_imports, reason = "names of instructions, all with one prefix")]
 use std::arch::x86_64::*;
 
 use super::unit::run_avx2;

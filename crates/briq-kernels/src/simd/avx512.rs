@@ -1,6 +1,5 @@
 //! Sixteen lanes: AVX-512.
 
-#[expect(clippy::wildcard_imports, reason = "names of instructions, all with one prefix")]
 use std::arch::x86_64::*;
 
 use super::unit::run_avx512;

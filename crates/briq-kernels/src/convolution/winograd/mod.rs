@@ -4,6 +4,8 @@
 //! point the tiles' channels are multiplied with a matrix of transformed weights; and the products are transformed to
 //! output pixels. A tile of four costs 36 multiplications where 144 are needed directly, a tile of two 16 for 36.
 
+#![expect(clippy::needless_range_loop, reason = "the points are a square, which is met by row and by column")]
+
 mod transform;
 
 use std::marker::PhantomData;
@@ -23,8 +25,10 @@ use crate::simd::{Kernel, Simd};
 const FEWEST: usize = 16;
 /// Channels up to which tiles of four round about as well as a direct sum does.
 const MOST_OF_FOUR: usize = 256;
-/// Tiles that are transformed, multiplied and transformed back before the next.
-const BLOCK: usize = 24;
+/// Tiles that are transformed, multiplied and transformed back before the next: at least, and at most.
+const BLOCK: [usize; 2] = [48, 192];
+/// Tiles that are worth a thread of their own; fewer are shared, point by point.
+const SMALLEST_BLOCK: usize = 24;
 
 /// A convolution with transformed weights: one matrix for each point.
 #[derive(Clone, Debug)]
@@ -66,17 +70,26 @@ impl Winograd {
         let job =
             Job { method: self, call, out: SharedMut::new(out), grid: call.output.map(|n| n.div_ceil(T::OUTPUTS)) };
         let tiles = call.batch * job.grid[0] * job.grid[1];
-        let blocks = tiles.div_ceil(BLOCK);
-        let steps = tiles * T::POINTS * T::POINTS * self.points[0].bytes() / 4 / self.points[0].unit().lanes();
+        let steps = tiles * self.bytes() / 4 / self.points[0].unit().lanes();
         let threads = if Cost::per_item(1).pieces(steps) == 1 { 1 } else { rayon::current_num_threads() };
-        if blocks >= 2 * threads {
-            // Each thread has blocks of its own, in scratch of its own.
-            let block = |index: usize| job.block::<T>(index * tiles / blocks..(index + 1) * tiles / blocks, false);
-            if threads == 1 { (0..blocks).for_each(block) } else { parallel::for_each_piece(blocks, block) }
+        let share = |index: usize, of: usize| index * tiles / of..(index + 1) * tiles / of;
+        let blocks = tiles.div_ceil(self.block());
+        if threads == 1 {
+            (0..blocks).for_each(|index| job.block::<T>(share(index, blocks), false));
+        } else if tiles >= threads * SMALLEST_BLOCK {
+            // Each thread has tiles of its own, in scratch of its own.
+            let blocks = blocks.next_multiple_of(threads);
+            parallel::for_each_piece(blocks, |index| job.block::<T>(share(index, blocks), false));
         } else {
-            let blocks = tiles.div_ceil(2 * BLOCK);
-            (0..blocks).for_each(|i| job.block::<T>(i * tiles / blocks..(i + 1) * tiles / blocks, threads > 1));
+            job.block::<T>(0..tiles, true);
         }
+    }
+
+    /// Tiles whose points are about as many numbers as the matrices hold: what is read again for each block is then
+    /// about as much as what is written for it.
+    fn block(&self) -> usize {
+        let ConvolutionSpec { channels, filters, .. } = self.spec;
+        (channels * filters / (channels + filters)).clamp(BLOCK[0], BLOCK[1])
     }
 }
 
