@@ -1,1 +1,1 @@
-//! The importers, on files that the frameworks wrote.
+//! Behaviour of the importers, from bytes to graphs.
