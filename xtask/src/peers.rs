@@ -15,7 +15,7 @@ struct Program {
     found: fn() -> bool,
 }
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 8] = [
     Program { name: "skopeo", debian: &["skopeo"], found: || succeeds("skopeo", &["--version"]) },
     Program {
         name: "docker-registry",
@@ -31,21 +31,51 @@ const PROGRAMS: [Program; 7] = [
         debian: &["python3", "python3-venv"],
         found: || succeeds("python3", &["-m", "venv", "-h"]),
     },
+    Program {
+        name: "PyTorch",
+        debian: &["python3-torch"],
+        found: || succeeds(SYSTEM_PYTHON, &["-c", "import torch, numpy"]),
+    },
 ];
 
-/// Packages of PyPI that a test may use: what pip installs, and what is imported.
-const PYTHON: [(&str, &str); 5] = [
-    ("numpy", "numpy"),
-    ("onnx==1.19.1", "onnx"), // the last whose wheel carries the backend tests as files
-    ("onnxruntime", "onnxruntime"),
-    ("safetensors", "safetensors"),
-    ("tritonclient[http]", "tritonclient.http"),
-];
+/// The interpreter that Debian's packages for Python belong to.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+/// A virtual environment: what pip installs into it, and what it has to be able to do then.
+struct Environment {
+    folder: &'static str,
+    packages: &'static [&'static str],
+    check: &'static str,
+}
+
+/// What Briq's answers are compared with.
+const PYTHON: Environment = Environment {
+    folder: "python",
+    packages: &[
+        "numpy",
+        "onnx==1.19.1", // the last whose wheel carries the backend tests as files
+        "onnxruntime",
+        "safetensors",
+        "tritonclient[http]",
+    ],
+    check: "import numpy, onnx, onnxruntime, safetensors, tritonclient.http; assert onnx.__version__ == '1.19.1'",
+};
+
+/// What imported networks come from. TensorFlow wants another numpy than others do, so it stands apart.
+const FRAMEWORKS: Environment = Environment {
+    folder: "frameworks",
+    packages: &["tensorflow-cpu", "h5py", "scikit-learn", "skl2onnx", "tf2onnx", "onnxruntime"],
+    check: "import keras, h5py, sklearn, skl2onnx, tf2onnx, onnxruntime",
+};
 
 /// What was found, and what has to be done without.
 pub(crate) struct Peers {
     /// The interpreter that has the Python peers.
     pub(crate) python: Option<PathBuf>,
+    /// The interpreter that has Keras and scikit-learn.
+    frameworks: Option<PathBuf>,
+    /// The interpreter that has PyTorch.
+    torch: Option<PathBuf>,
     /// What is missing, by name.
     pub(crate) missing: Vec<String>,
 }
@@ -58,18 +88,27 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
         install_from_debian(&packages);
     }
     let mut missing: Vec<_> = absent().map(|program| program.name.to_owned()).collect();
-    let python = python(&workspace::cache()?.join("peers").join("python"), install);
-    if python.is_none() {
-        missing.extend(PYTHON.map(|(package, _)| format!("{package} (Python)")));
-    }
-    Ok(Peers { python, missing })
+    let folder = workspace::cache()?.join("peers");
+    let [python, frameworks] = [&PYTHON, &FRAMEWORKS].map(|environment| {
+        let python = environment.python(&folder, install);
+        if python.is_none() {
+            missing.extend(environment.packages.iter().map(|package| format!("{package} (Python)")));
+        }
+        python
+    });
+    let torch = missing.iter().all(|name| name != "PyTorch").then(|| PathBuf::from(SYSTEM_PYTHON));
+    Ok(Peers { python, frameworks, torch, missing })
 }
 
 impl Peers {
     /// Tells a test run where the peers are.
     pub(crate) fn announce(&self, command: &mut Command) {
-        if let Some(python) = &self.python {
-            command.env("BRIQ_PYTHON", python);
+        let found =
+            [("BRIQ_PYTHON", &self.python), ("BRIQ_KERAS_PYTHON", &self.frameworks), ("BRIQ_TORCH_PYTHON", &self.torch)];
+        for (variable, python) in found {
+            if let Some(python) = python {
+                command.env(variable, python);
+            }
         }
     }
 }
@@ -93,23 +132,25 @@ fn install_from_debian(packages: &[&str]) {
     }
 }
 
-/// A virtual environment with the Python peers, made once and kept in the cache.
-fn python(environment: &Path, install: bool) -> Option<PathBuf> {
-    let python = environment.join("bin").join("python");
-    let modules = PYTHON.map(|(_, module)| module).join(", ");
-    let import = format!("import {modules}; assert onnx.__version__ == '1.19.1'");
-    let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
-    if install && !ready() {
-        let made = make_environment(environment, &python);
-        made.inspect_err(|error| eprintln!("peers: {error:#}")).ok()?;
+impl Environment {
+    /// Its interpreter, made once and kept in the cache.
+    fn python(&self, folder: &Path, install: bool) -> Option<PathBuf> {
+        let environment = folder.join(self.folder);
+        let python = environment.join("bin").join("python");
+        let checked = || Command::new(&python).args(["-c", self.check]).output();
+        let ready = || checked().is_ok_and(|output| output.status.success());
+        if install && !ready() {
+            let made = self.make(&environment, &python);
+            made.inspect_err(|error| eprintln!("peers: {error:#}")).ok()?;
+        }
+        ready().then_some(python)
     }
-    ready().then_some(python)
-}
 
-fn make_environment(environment: &Path, python: &Path) -> Result<()> {
-    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    process::run(Command::new(python).args(install).args(PYTHON.map(|(package, _)| package)).stdin(Stdio::null()))
+    fn make(&self, environment: &Path, python: &Path) -> Result<()> {
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        process::run(Command::new(python).args(install).args(self.packages).stdin(Stdio::null()))
+    }
 }
 
 /// Mesa's llvmpipe, by the file that tells the Vulkan loader of it.

@@ -19,14 +19,8 @@ pub(crate) type Id = usize;
 /// What a pickle made.
 #[derive(Debug, Clone)]
 pub(crate) enum Object {
-    None,
-    Bool(bool),
     Int(i64),
-    Float(f64),
-    /// An integer of more than 64 bits, little-endian.
-    Long(Vec<u8>),
     Text(String),
-    Bytes(Vec<u8>),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
@@ -36,7 +30,7 @@ pub(crate) enum Object {
     Persistent(Id),
     /// A call of [`REBUILD`], with its arguments.
     Tensor(Vec<Id>),
-    /// Something that may be there and is not looked into.
+    /// Something that may be there and is not looked into: other numbers, bytes, devices.
     Opaque,
 }
 

@@ -28,11 +28,6 @@ impl Flow {
     pub(super) fn rank(&self) -> usize {
         self.shape.len()
     }
-
-    /// The same value with another shape, if it keeps its layout.
-    pub(super) fn shaped(&self, shape: Vec<Option<usize>>) -> Self {
-        Self { shape, ..self.clone() }
-    }
 }
 
 /// A graph under construction.

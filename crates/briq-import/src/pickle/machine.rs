@@ -69,9 +69,7 @@ impl<'a> Machine<'a> {
 
     fn number(&mut self, opcode: u8) -> Handled {
         let object = match opcode {
-            op::NONE => Object::None,
-            op::NEWTRUE => Object::Bool(true),
-            op::NEWFALSE => Object::Bool(false),
+            op::NONE | op::NEWTRUE | op::NEWFALSE => Object::Opaque,
             op::BININT => Object::Int(i64::from(self.cursor.u32()? as i32)),
             op::BININT1 => Object::Int(i64::from(self.cursor.u8()?)),
             op::BININT2 => Object::Int(i64::from(self.cursor.u16()?)),
@@ -79,7 +77,10 @@ impl<'a> Machine<'a> {
                 let length = usize::from(self.cursor.u8()?);
                 long(self.cursor.take(length)?)
             }
-            op::BINFLOAT => Object::Float(f64::from_bits(self.cursor.u64()?.swap_bytes())),
+            op::BINFLOAT => {
+                self.cursor.skip(8)?;
+                Object::Opaque
+            }
             _ => return Ok(false),
         };
         self.push(object)
@@ -95,7 +96,7 @@ impl<'a> Machine<'a> {
         let length = self.cursor.length(width)?;
         let bytes = self.cursor.take(length)?;
         let object = match opcode {
-            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 => Object::Bytes(bytes.to_vec()),
+            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 => Object::Opaque,
             _ => Object::Text(String::from_utf8_lossy(bytes).into_owned()),
         };
         self.push(object)
@@ -268,7 +269,7 @@ fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
 /// A little-endian integer in two's complement.
 fn long(bytes: &[u8]) -> Object {
     if bytes.len() > 8 {
-        return Object::Long(bytes.to_vec());
+        return Object::Opaque;
     }
     let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
     let start = if negative { -1_i64 } else { 0 };
