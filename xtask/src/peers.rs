@@ -103,8 +103,11 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
 impl Peers {
     /// Tells a test run where the peers are.
     pub(crate) fn announce(&self, command: &mut Command) {
-        let found =
-            [("BRIQ_PYTHON", &self.python), ("BRIQ_KERAS_PYTHON", &self.frameworks), ("BRIQ_TORCH_PYTHON", &self.torch)];
+        let found = [
+            ("BRIQ_PYTHON", &self.python),
+            ("BRIQ_KERAS_PYTHON", &self.frameworks),
+            ("BRIQ_TORCH_PYTHON", &self.torch),
+        ];
         for (variable, python) in found {
             if let Some(python) = python {
                 command.env(variable, python);

@@ -9,8 +9,8 @@
 //! that the file could not fill.
 
 mod attribute;
-mod datatype;
 mod dataset;
+mod datatype;
 mod group;
 mod header;
 

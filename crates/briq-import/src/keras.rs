@@ -13,7 +13,7 @@ mod model;
 mod weights;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use briq_graph::{ElementType, Graph};
 use serde_json::Value;
@@ -27,7 +27,7 @@ use crate::hdf5::{File, Object};
 use crate::{FileKind, ImportError, sniff};
 
 /// The most layers that a model may have, calls of shared layers counted each.
-const MAX_CALLS: usize = 100_000;
+const MAX_CALLS: usize = 10_000;
 
 /// Reads a Keras model with its weights.
 ///
@@ -41,7 +41,8 @@ pub fn read(bytes: &[u8]) -> Result<Graph, ImportError> {
 
 fn read_hdf5(bytes: &[u8]) -> Result<Graph, ImportError> {
     let root = File::open(bytes)?.root()?;
-    let first = |object: &Object<'_>, name| Ok::<_, ImportError>(object.texts(name)?.and_then(|t| t.into_iter().next()));
+    let first =
+        |object: &Object<'_>, name| Ok::<_, ImportError>(object.texts(name)?.and_then(|t| t.into_iter().next()));
     let config = first(&root, "model_config")?.ok_or_else(|| ImportError::malformed("the file has no model"))?;
     let groups = root.at("model_weights")?.ok_or_else(|| ImportError::malformed("the file has no weights"))?;
     let version = first(&root, "keras_version")?.or(first(&groups, "keras_version")?);
@@ -102,7 +103,8 @@ impl Builder {
         prefix: &str,
     ) -> Result<Vec<Flow>, ImportError> {
         if model.inputs.len() != inputs.len() {
-            let message = format!("model `{}` has {} inputs and is given {}", model.name, model.inputs.len(), inputs.len());
+            let message =
+                format!("model `{}` has {} inputs and is given {}", model.name, model.inputs.len(), inputs.len());
             return Err(ImportError::malformed(message));
         }
         let mut known: HashMap<Joint, Flow> = model.inputs.iter().cloned().zip(inputs.iter().cloned()).collect();
@@ -110,9 +112,12 @@ impl Builder {
         for (at, layer) in model.layers.iter().enumerate() {
             waiting.extend((0..layer.calls.len()).map(|call| (at, call)));
         }
+        if waiting.len() > MAX_CALLS {
+            return Err(too_many());
+        }
         let ordinals = ordinals(model);
         // Layers stand in an order that can be carried out, but shared ones are listed at their first call.
-        while !waiting.is_empty() {
+        while let Some(&(first, _)) = waiting.first() {
             let before = waiting.len();
             let mut later = Vec::new();
             for (at, call) in waiting {
@@ -122,15 +127,14 @@ impl Builder {
                     continue;
                 };
                 let own = weights.of(layer, ordinals[at])?;
-                for (output, flow) in self.layer(layer, call, given, &own, prefix)?.into_iter().enumerate() {
-                    known.insert(Joint { layer: layer.name.clone(), call, output }, flow);
-                }
+                let outputs = self.layer(layer, call, given, &own, prefix)?.into_iter().enumerate();
+                known.extend(outputs.map(|(output, flow)| (Joint { layer: layer.name.clone(), call, output }, flow)));
+            }
+            if later.len() == before {
+                let name = &model.layers[first].name;
+                return Err(ImportError::malformed(format!("layer `{name}` waits for what nothing computes")));
             }
             waiting = later;
-            if waiting.len() == before {
-                let layer = &model.layers[waiting[0].0].name;
-                return Err(ImportError::malformed(format!("layer `{layer}` waits for what nothing computes")));
-            }
         }
         let missing = |joint: &Joint| ImportError::malformed(format!("nothing computes output `{}`", joint.layer));
         model.outputs.iter().map(|joint| known.get(joint).cloned().ok_or_else(|| missing(joint))).collect()
@@ -146,7 +150,7 @@ impl Builder {
     ) -> Result<Vec<Flow>, ImportError> {
         self.calls += 1;
         if self.calls > MAX_CALLS {
-            return Err(ImportError::malformed(format!("the model has more than {MAX_CALLS} layers")));
+            return Err(too_many());
         }
         let parameters = format!("{prefix}{}", layer.name);
         let name = if call == 0 { parameters.clone() } else { format!("{parameters}.call{}", call + 1) };
@@ -163,6 +167,10 @@ impl Builder {
     }
 }
 
+fn too_many() -> ImportError {
+    ImportError::malformed(format!("the model has more than {MAX_CALLS} layers"))
+}
+
 fn unknown(layer: &Layer) -> ImportError {
     let message = format!("layer `{}` is of class `{}`, which is not carried", layer.name, layer.class);
     ImportError::unsupported(message).advise("export the model with tf2onnx and use `briq import onnx`")
@@ -170,19 +178,14 @@ fn unknown(layer: &Layer) -> ImportError {
 
 /// How many layers of the same class stand before each.
 fn ordinals(model: &Model) -> Vec<usize> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let count = |layer: &Layer| {
-        let count = counts.entry(model_class(layer)).or_default();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut ordinals = Vec::with_capacity(model.layers.len());
+    for layer in &model.layers {
+        let count = counts.entry(&layer.class).or_default();
+        ordinals.push(*count);
         *count += 1;
-        *count - 1
-    };
-    // The closure borrows the counts for as long as it is called.
-    let mut count = count;
-    model.layers.iter().map(|layer| count(layer)).collect()
-}
-
-fn model_class(layer: &Layer) -> &'static str {
-    layers::CLASSES.iter().find(|(class, _)| *class == layer.class).map_or("", |(class, _)| class)
+    }
+    ordinals
 }
 
 /// The shape and element type that an input layer declares. The first axis is the number of examples.

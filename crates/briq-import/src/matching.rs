@@ -150,13 +150,17 @@ fn check_map(slots: &[Slot<'_>], modules: &[Module<'_>], map: &[(String, String)
 
 /// Where the file does not say in which order modules were made, those of equal shapes may differ in numbers alone.
 fn check_order(chosen: &[&Module<'_>], map: &[(String, String)]) -> Result<(), ImportError> {
-    let pattern = |name: &str| name.split('.').filter(|part| part.parse::<u64>().is_err()).collect::<Vec<_>>().join(".");
+    let pattern =
+        |name: &str| name.split('.').filter(|part| part.parse::<u64>().is_err()).collect::<Vec<_>>().join(".");
     let pattern = |name: &str| pattern(name).trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     let open = || chosen.iter().filter(|module| map.iter().all(|(from, _)| from != module.name));
     for one in open() {
         let twin = open().find(|other| other.same_shapes(one) && pattern(other.name) != pattern(one.name));
         if let Some(other) = twin {
-            let message = format!("modules `{}` and `{}` have the same shapes, and the file does not say which comes first", one.name, other.name);
+            let message = format!(
+                "modules `{}` and `{}` have the same shapes, and the file does not say which comes first",
+                one.name, other.name
+            );
             return Err(ImportError::mismatch(message).advise("say it with --map MODULE=LAYER for each"));
         }
     }

@@ -54,8 +54,9 @@ impl<'a> Source<'a> {
         let folder = archive.names().find_map(|name| name.strip_suffix("data.pkl")).map(str::to_owned);
         let folder = folder.ok_or_else(|| ImportError::malformed("the archive has no data.pkl"))?;
         if archive.names().any(|name| name == format!("{folder}constants.pkl")) {
-            return Err(ImportError::unsupported("the file is a TorchScript program")
-                .advise("save parameters only: torch.save(model.state_dict(), …); or export the model with torch.onnx"));
+            return Err(ImportError::unsupported("the file is a TorchScript program").advise(
+                "save parameters only: torch.save(model.state_dict(), …); or export the model with torch.onnx",
+            ));
         }
         if archive.read(&format!("{folder}byteorder"))?.is_some_and(|order| order.as_ref() != b"little") {
             return Err(ImportError::unsupported("the file was written on a big-endian machine"));
@@ -177,22 +178,17 @@ fn element_sizes(pickle: &Pickle) -> HashMap<String, usize> {
 }
 
 /// The elements of a view into a storage, row-major; nothing where it reaches outside or would take more than `limit`.
-fn gathered(
-    storage: &Storage<'_>,
-    offset: usize,
-    shape: &[usize],
-    strides: &[usize],
-    limit: usize,
-) -> Option<Vec<u8>> {
+fn gathered(storage: &Storage<'_>, offset: usize, shape: &[usize], strides: &[usize], limit: usize) -> Option<Vec<u8>> {
     let size = storage.element.bits() / 8;
     let count = shape.iter().try_fold(1_usize, |count, &length| count.checked_mul(length))?;
     let bytes = count.checked_mul(size).filter(|bytes| *bytes <= limit)?;
     if shape.len() != strides.len() || count == 0 {
         return (shape.len() == strides.len()).then(Vec::new);
     }
-    let reach = shape.iter().zip(strides).try_fold(offset, |reach, (length, stride)| {
-        reach.checked_add((length - 1).checked_mul(*stride)?)
-    })?;
+    let reach = shape
+        .iter()
+        .zip(strides)
+        .try_fold(offset, |reach, (length, stride)| reach.checked_add((length - 1).checked_mul(*stride)?))?;
     storage.bytes.get(..reach.checked_add(1)?.checked_mul(size)?)?;
     let mut index = vec![0; shape.len()];
     let mut data = Vec::with_capacity(bytes);

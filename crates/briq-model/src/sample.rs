@@ -9,8 +9,7 @@ use rand_chacha::ChaCha8Rng;
 const EXAMPLES: usize = 4;
 
 /// Operators that hand indices on as they are.
-const HANDING_ON: [&str; 8] =
-    ["Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten", "Expand"];
+const HANDING_ON: [&str; 8] = ["Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten", "Expand"];
 
 /// One tensor for each input; the error says for which there can be none.
 pub(crate) fn inputs(graph: &Graph, specs: &[TensorSpec]) -> Result<Vec<Tensor>, String> {
@@ -72,7 +71,13 @@ fn table_length(graph: &Graph, input: &str) -> Option<usize> {
         at += 1;
         for node in graph.nodes.iter().filter(|node| node.reads().any(|read| read == name)) {
             if HANDING_ON.contains(&node.operator.as_str()) && node.input(0) == Some(name) {
-                names.extend(node.outputs.iter().map(String::as_str).filter(|output| !names.contains(output)).collect::<Vec<_>>());
+                names.extend(
+                    node.outputs
+                        .iter()
+                        .map(String::as_str)
+                        .filter(|output| !names.contains(output))
+                        .collect::<Vec<_>>(),
+                );
             } else {
                 let length = gathered(graph, node, name)?;
                 shortest = Some(shortest.map_or(length, |known| known.min(length)));

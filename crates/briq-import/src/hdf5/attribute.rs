@@ -82,8 +82,7 @@ fn text(file: File<'_>, kind: Datatype, element: &[u8]) -> Result<String, Import
 /// The bytes of an object in a global heap.
 fn in_heap<'a>(file: File<'a>, reference: &[u8]) -> Result<&'a [u8], ImportError> {
     let mut reference = Cursor::new(reference, "an HDF5 text");
-    let (length, collection, wanted) =
-        (reference.length(4)?, reference.uint(file.offset_width)?, reference.uint(4)?);
+    let (length, collection, wanted) = (reference.length(4)?, reference.uint(file.offset_width)?, reference.uint(4)?);
     if length == 0 {
         return Ok(&[]);
     }

@@ -9,7 +9,10 @@ use crate::cursor::Cursor;
 /// What one element is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Datatype {
-    Number { element: ElementType, big_endian: bool },
+    Number {
+        element: ElementType,
+        big_endian: bool,
+    },
     /// Text of so many bytes, padded.
     Text(usize),
     /// Text of any length, kept in a global heap.

@@ -14,7 +14,9 @@ pub(super) enum Function {
     Operator(&'static str, Vec<(&'static str, f32)>),
     /// x · g(x).
     Gated(&'static str, Vec<(&'static str, f32)>),
-    Gelu { approximate: bool },
+    Gelu {
+        approximate: bool,
+    },
     /// Between 0 and a bound.
     Clipped(f64),
     /// Along the last axis.
@@ -41,9 +43,7 @@ impl Function {
         match value["class_name"].as_str().unwrap_or_default() {
             "function" => Self::named(config.as_str().unwrap_or_default(), keras),
             "ReLU" if config["max_value"].is_null() => Ok(Self::Operator("Relu", vec![])),
-            "LeakyReLU" => {
-                Ok(Self::Operator("LeakyRelu", vec![("alpha", number(&["negative_slope", "alpha"], 0.3))]))
-            }
+            "LeakyReLU" => Ok(Self::Operator("LeakyRelu", vec![("alpha", number(&["negative_slope", "alpha"], 0.3))])),
             "ELU" => Ok(Self::Operator("Elu", vec![("alpha", number(&["alpha"], 1.0))])),
             "Softmax" => Ok(Self::Softmax),
             other => Err(ImportError::unsupported(format!("activation `{other}` is not carried"))),

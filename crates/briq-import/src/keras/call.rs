@@ -164,7 +164,13 @@ impl<'a> Call<'a> {
         self.done_as(value, shape, turned, ElementType::F32)
     }
 
-    pub(super) fn done_as(&mut self, value: &str, shape: Vec<Option<usize>>, turned: bool, element: ElementType) -> Flow {
+    pub(super) fn done_as(
+        &mut self,
+        value: &str,
+        shape: Vec<Option<usize>>,
+        turned: bool,
+        element: ElementType,
+    ) -> Flow {
         let plain = self.name.clone();
         let wanted = if turned { turned_name(&plain) } else { plain.clone() };
         let got = self.emitter.rename(value, &wanted);

@@ -55,8 +55,10 @@ impl Model {
         match class {
             "Sequential" => Self::sequential(config, depth),
             "Functional" | "Model" => Self::functional(config, depth),
-            _ => Err(ImportError::unsupported(format!("the model is of class `{class}`, which only its own code builds"))
-                .advise("rebuild it as a Sequential or Functional model, or export it with tf2onnx")),
+            _ => Err(ImportError::unsupported(format!(
+                "the model is of class `{class}`, which only its own code builds"
+            ))
+            .advise("rebuild it as a Sequential or Functional model, or export it with tf2onnx")),
         }
     }
 
@@ -196,8 +198,10 @@ fn refuse_named(named: Option<&Value>) -> Result<(), ImportError> {
     let named = named.and_then(Value::as_object).into_iter().flatten();
     match named.into_iter().find(|(_, value)| !is_absent(value)) {
         None => Ok(()),
-        Some((name, _)) => Err(ImportError::unsupported(format!("a layer is called with `{name}`, which is not carried"))
-            .advise("export the model with tf2onnx and use `briq import onnx`")),
+        Some((name, _)) => {
+            Err(ImportError::unsupported(format!("a layer is called with `{name}`, which is not carried"))
+                .advise("export the model with tf2onnx and use `briq import onnx`"))
+        }
     }
 }
 

@@ -23,8 +23,18 @@ pub(super) enum Weights<'a> {
 
 /// The folders of the parts of a layer, in the order in which Keras lists their weights.
 const PARTS: [&str; 12] = [
-    "layer", "cell", "forward_layer", "backward_layer", "query_dense", "key_dense", "value_dense", "output_dense",
-    "_query_dense", "_key_dense", "_value_dense", "_output_dense",
+    "layer",
+    "cell",
+    "forward_layer",
+    "backward_layer",
+    "query_dense",
+    "key_dense",
+    "value_dense",
+    "output_dense",
+    "_query_dense",
+    "_key_dense",
+    "_value_dense",
+    "_output_dense",
 ];
 
 /// How deep the parts of a layer lie.
@@ -138,7 +148,8 @@ mod tests {
     #[test]
     fn folders_are_called_after_classes() {
         let names = ["Dense", "Conv2D", "LSTM", "GlobalAveragePooling2D", "LeakyReLU", "BatchNormalization", "PReLU"];
-        let folders = ["dense", "conv2d", "lstm", "global_average_pooling2d", "leaky_re_lu", "batch_normalization", "p_re_lu"];
+        let folders =
+            ["dense", "conv2d", "lstm", "global_average_pooling2d", "leaky_re_lu", "batch_normalization", "p_re_lu"];
         assert_eq!(names.map(snake_case), folders);
     }
 }

@@ -159,7 +159,8 @@ impl<'a> Machine<'a> {
             }
             op::STACK_GLOBAL => {
                 let parts = self.last(2)?;
-                let [Object::Text(module), Object::Text(name)] = [parts[0], parts[1]].map(|id| self.objects[id].clone())
+                let [Object::Text(module), Object::Text(name)] =
+                    [parts[0], parts[1]].map(|id| self.objects[id].clone())
                 else {
                     return Err(ImportError::malformed("the pickle names a function by something else than text"));
                 };
@@ -200,7 +201,8 @@ impl<'a> Machine<'a> {
             name if REBUILD.contains(&name) => Object::Tensor(arguments.clone()),
             name if TRANSPARENT.contains(&name) => {
                 let first = arguments.first().copied();
-                self.stack.push(first.ok_or_else(|| ImportError::malformed("the pickle makes a parameter of nothing"))?);
+                self.stack
+                    .push(first.ok_or_else(|| ImportError::malformed("the pickle makes a parameter of nothing"))?);
                 return Ok(true);
             }
             name if OPAQUE.contains(&name) => Object::Opaque,
@@ -216,7 +218,10 @@ impl<'a> Machine<'a> {
             _ => None,
         };
         let entries = arguments.first().and_then(items).unwrap_or_default();
-        entries.iter().filter_map(|entry| items(entry)?.try_into().ok().map(|[key, value]: [Id; 2]| (key, value))).collect()
+        entries
+            .iter()
+            .filter_map(|entry| items(entry)?.try_into().ok().map(|[key, value]: [Id; 2]| (key, value)))
+            .collect()
     }
 
     /// State that is set on an object: a state dict carries `_metadata`, which says nothing of its tensors.

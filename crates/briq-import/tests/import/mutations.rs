@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use briq_import::{keras, pytorch, read_safetensors, sniff};
 use crate::sample;
+use briq_import::{keras, pytorch, read_safetensors, sniff};
 
 const SAMPLES: [&str; 7] =
     ["tiny.h5", "chunked.h5", "latest.h5", "tiny.keras", "tiny.pt", "tiny_legacy.pt", "checkpoint.pt"];

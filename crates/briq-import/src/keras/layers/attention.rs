@@ -13,8 +13,12 @@ struct Heads {
 pub(super) fn multi_head(call: &mut Call<'_>) -> Emitted {
     let count = call.length("num_heads")?;
     let key = Heads { count, width: call.length("key_dim")? };
-    let value = Heads { count, width: if call.option("value_dim").is_null() { key.width } else { call.length("value_dim")? } };
-    if call.flag("use_gate", false) || !call.option("sliding_window").is_null() || call.inputs.iter().any(|i| i.rank() != 3) {
+    let value =
+        Heads { count, width: if call.option("value_dim").is_null() { key.width } else { call.length("value_dim")? } };
+    if call.flag("use_gate", false)
+        || !call.option("sliding_window").is_null()
+        || call.inputs.iter().any(|i| i.rank() != 3)
+    {
         return Err(call.unsupported("it is no plain attention over [batch, steps, features]"));
     }
     let query_input = call.input();

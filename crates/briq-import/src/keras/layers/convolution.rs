@@ -185,7 +185,10 @@ pub(super) fn transposed(call: &mut Call<'_>) -> Emitted {
         node.with("strides", strides).with("pads", pads).with("output_padding", more)
     });
     let length = |(axis, length): (usize, &Option<usize>)| {
-        Some(length.as_ref()? * window.stride[axis] + if same { 0 } else { window.size[axis].saturating_sub(window.stride[axis]) })
+        Some(
+            length.as_ref()? * window.stride[axis]
+                + if same { 0 } else { window.size[axis].saturating_sub(window.stride[axis]) },
+        )
     };
     let space = image.space.iter().enumerate().map(length).collect();
     call.activated(&value, image.shape(space, Some(filters)), image.last)

@@ -44,7 +44,8 @@ pub(super) fn batch(call: &mut Call<'_>) -> Emitted {
     let parts = parts.map(|(role, weight)| call.parameter(role, &weight));
     let inputs: Vec<&str> = std::iter::once(x.as_str()).chain(parts.iter().map(String::as_str)).collect();
     let (epsilon, momentum) = (call.number("epsilon", 1e-3) as f32, call.number("momentum", 0.99) as f32);
-    let value = call.node("BatchNormalization", &inputs, |node| node.with("epsilon", epsilon).with("momentum", momentum));
+    let value =
+        call.node("BatchNormalization", &inputs, |node| node.with("epsilon", epsilon).with("momentum", momentum));
     Ok(vec![call.done(&value, input.shape, turned)])
 }
 
@@ -115,7 +116,8 @@ pub(super) fn features(call: &mut Call<'_>) -> Emitted {
         (call.any_weight("mean")?, call.any_weight("variance")?)
     };
     let width = input.shape.last().copied().flatten();
-    let along_last = mean.values.len() == 1 || (width == Some(mean.values.len()) && axis(call, &input)? == input.rank() - 1);
+    let along_last =
+        mean.values.len() == 1 || (width == Some(mean.values.len()) && axis(call, &input)? == input.rank() - 1);
     if !along_last || mean.values.len() != variance.values.len() {
         return Err(call.unsupported(format!("its mean has shape {:?}", mean.shape)));
     }

@@ -231,7 +231,8 @@ fn recurrent(
         .with("hidden_size", options.units as i64)
         .with("direction", direction);
     let node = functions(node, options, directions);
-    let node = if kind.operator == "GRU" { node.with("linear_before_reset", i64::from(options.reset_after)) } else { node };
+    let node =
+        if kind.operator == "GRU" { node.with("linear_before_reset", i64::from(options.reset_after)) } else { node };
     let (all, last) = (call.part("steps"), call.part("last"));
     let wanted = if options.sequences { [all.clone(), String::new()] } else { [String::new(), last.clone()] };
     call.node_of(node, &wanted);

@@ -25,7 +25,8 @@ fn margins(call: &Call<'_>, key: &str, rank: usize) -> Result<Vec<[usize; 2]>, I
 fn margins_of(call: &Call<'_>, key: &str, rank: usize) -> Result<Vec<[usize; 2]>, ImportError> {
     match call.option(key) {
         Value::Array(items) if rank == 1 && items.len() == 2 => {
-            let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok()).map(|n| n as usize);
+            let number =
+                |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok()).map(|n| n as usize);
             let pair = number(&items[0]).zip(number(&items[1])).map(|(before, after)| vec![[before, after]]);
             pair.ok_or_else(|| call.malformed(format!("its {key} is {}", call.option(key))))
         }
