@@ -121,6 +121,14 @@ fn networks_of_keras_answer_as_keras_does() {
     briq.run(wrong).exits(4).says("briq import keras");
 }
 
+/// Keras 2 writes its configuration in another form, and names its weights otherwise.
+#[test]
+fn networks_of_keras_2_answer_as_keras_2_does() {
+    let briq = Briq::new();
+    let Some(cases) = cases(&briq, "keras2_cases.py", "BRIQ_KERAS_PYTHON", "tf_keras, h5py") else { return };
+    check(&briq, &cases);
+}
+
 #[test]
 fn networks_of_pytorch_answer_as_pytorch_does() {
     let briq = Briq::new();

@@ -64,8 +64,8 @@ const PYTHON: Environment = Environment {
 /// What imported networks come from. TensorFlow wants another numpy than others do, so it stands apart.
 const FRAMEWORKS: Environment = Environment {
     folder: "frameworks",
-    packages: &["tensorflow-cpu", "h5py", "scikit-learn", "skl2onnx", "tf2onnx", "onnxruntime"],
-    check: "import keras, h5py, sklearn, skl2onnx, tf2onnx, onnxruntime",
+    packages: &["tensorflow-cpu", "tf_keras", "h5py", "scikit-learn", "skl2onnx", "tf2onnx", "onnxruntime"],
+    check: "import keras, tf_keras, h5py, sklearn, skl2onnx, tf2onnx, onnxruntime",
 };
 
 /// What was found, and what has to be done without.

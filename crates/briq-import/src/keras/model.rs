@@ -3,6 +3,8 @@
 //! A configuration is JSON that Keras made with `get_config`: a chain of layers (*Sequential*), or layers that each say
 //! what they are called on (*Functional*), written one way by Keras 2 and another by Keras 3.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::ImportError;
@@ -90,12 +92,10 @@ impl Model {
             layer.calls = calls(&value["inbound_nodes"])?;
             layers.push(layer);
         }
-        Ok(Self {
-            name: text(config, "name").unwrap_or("model").to_owned(),
-            layers,
-            inputs: joints(&config["input_layers"])?,
-            outputs: joints(&config["output_layers"])?,
-        })
+        let mut outputs = joints(&config["output_layers"])?;
+        count_from_zero(&mut layers, &mut outputs);
+        let name = text(config, "name").unwrap_or("model").to_owned();
+        Ok(Self { name, layers, inputs: joints(&config["input_layers"])?, outputs })
     }
 }
 
@@ -120,6 +120,23 @@ impl Joint {
         let [layer, call, output, ..] = value.as_array()?.as_slice() else { return None };
         let index = |value: &Value| usize::try_from(value.as_u64()?).ok();
         Some(Self { layer: layer.as_str()?.to_owned(), call: index(call)?, output: index(output)? })
+    }
+}
+
+/// Keras 2 counts the calls of an inner model from 1, because building it was one.
+fn count_from_zero(layers: &mut [Layer], outputs: &mut [Joint]) {
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let inner = layers.iter().filter(|layer| layer.inner.is_some());
+    first.extend(inner.map(|layer| (layer.name.clone(), usize::MAX)));
+    let all = || layers.iter().flat_map(|layer| layer.calls.iter().flatten()).chain(outputs.iter());
+    for joint in all() {
+        if let Some(least) = first.get_mut(&joint.layer) {
+            *least = joint.call.min(*least);
+        }
+    }
+    let joints = layers.iter_mut().flat_map(|layer| layer.calls.iter_mut().flatten());
+    for joint in joints.chain(outputs) {
+        joint.call -= first.get(&joint.layer).copied().unwrap_or(0);
     }
 }
 

@@ -240,15 +240,17 @@ fn recurrent(
 }
 
 /// The functions of each direction, with their numbers where one has any.
+///
+/// Some programs count the numbers by function, others by function that has one; a function without one is given that of
+/// its neighbour, so that both find the same.
 fn functions(node: Node, options: &Options, directions: usize) -> Node {
     use briq_graph::Attribute;
+    let has_numbers = |function: &&(&str, f32, f32)| matches!(function.0, "HardSigmoid" | "Affine");
     let all = || options.functions.iter().cycle().take(options.functions.len() * directions);
-    let names = all().map(|(name, ..)| (*name).to_owned()).collect();
-    let node = node.with("activations", Attribute::Strings(names));
-    if all().all(|(_, alpha, beta)| *alpha == 0.0 && *beta == 0.0) {
-        return node;
-    }
-    let alphas = all().map(|(_, alpha, _)| *alpha).collect();
-    let betas = all().map(|(.., beta)| *beta).collect();
+    let node = node.with("activations", Attribute::Strings(all().map(|(name, ..)| (*name).to_owned()).collect()));
+    let Some(neighbour) = options.functions.iter().find(has_numbers) else { return node };
+    let numbers = || all().map(|function| if has_numbers(&function) { function } else { neighbour });
+    let alphas = numbers().map(|(_, alpha, _)| *alpha).collect();
+    let betas = numbers().map(|(.., beta)| *beta).collect();
     node.with("activation_alpha", Attribute::Floats(alphas)).with("activation_beta", Attribute::Floats(betas))
 }
