@@ -108,10 +108,9 @@ def declared():
 
 
 def awkward():
-    """Views with strides and offsets, tied storage, other types, and what must be refused."""
-    whole = torch.randn(9, 8)
-    state = {"only.weight": whole[1:4, ::2].double(), "only.bias": torch.randn(3).half()}
-    state["only.weight"] = whole.double()[1:4, ::2]
+    """A view with strides and an offset, other types, and what must be refused."""
+    whole = torch.randn(9, 8).double()
+    state = {"only.weight": whole[1:4, ::2], "only.bias": torch.randn(3).half()}
     torch.save(state, f"{FOLDER}/views.pt")
     model = nn.Linear(4, 3)
     model.load_state_dict({"weight": state["only.weight"].float(), "bias": state["only.bias"].float()})
