@@ -2,7 +2,7 @@
 //!
 //! The configuration says the layers, the weights stand beside it; both become a graph of standard ONNX operators that
 //! is called after the layers. Values keep the channels where Keras has them, which is last. Operators over images want
-//! them first: a layer turns its input where the layer before has not left it turned already ([`emitter`]), so that a
+//! them first: a layer turns its input where the layer before has not left it turned already, so that a
 //! chain of image layers turns once at its start and once at its end.
 
 mod activation;
