@@ -38,6 +38,27 @@ pub fn python(packages: &[&str]) -> Option<PathBuf> {
     found
 }
 
+/// The interpreter that a variable such as `BRIQ_TORCH_PYTHON` names, if it has these modules; `None`, with a line that
+/// `cargo xtask test` counts, where it is missing.
+///
+/// # Panics
+/// When it is missing in CI, where nothing may be skipped.
+pub fn python_of(variable: &str, modules: &str) -> Option<PathBuf> {
+    let python = std::env::var_os(variable).map(PathBuf::from).or_else(|| on_path("python3"));
+    let found = python.filter(|python| has(python, modules));
+    if found.is_none() {
+        skip(&format!("{modules} for Python is not installed ({variable} names the interpreter)"));
+    }
+    found
+}
+
+/// Whether Python finds modules, without the seconds that loading a framework takes.
+fn has(python: &PathBuf, modules: &str) -> bool {
+    let look = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1].split(', '))))";
+    let output = std::process::Command::new(python).args(["-c", look, modules]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// Says that a test cannot run here, and why.
 ///
 /// # Panics

@@ -135,5 +135,5 @@ fn an_unpacked_network_comes_back_by_import_and_proves_itself() {
     assert_eq!(ask("iris.briq"), ask("flowers.briq"));
     briq.run(["import", "onnx", "iris.briq", "--name", "x", "--version", "1.0.0", "-o", "x.briq"])
         .exits(4)
-        .says("decode");
+        .says("the file is a package of Briq, not an ONNX model");
 }

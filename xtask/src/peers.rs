@@ -15,7 +15,7 @@ struct Program {
     found: fn() -> bool,
 }
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 8] = [
     Program { name: "skopeo", debian: &["skopeo"], found: || succeeds("skopeo", &["--version"]) },
     Program {
         name: "docker-registry",
@@ -31,24 +31,55 @@ const PROGRAMS: [Program; 7] = [
         debian: &["python3", "python3-venv"],
         found: || succeeds("python3", &["-m", "venv", "-h"]),
     },
+    Program {
+        name: "PyTorch",
+        debian: &["python3-torch"],
+        found: || succeeds(SYSTEM_PYTHON, &["-c", "import torch, numpy"]),
+    },
 ];
 
-/// Packages of PyPI that a test may use: what pip installs, and what is imported.
-const PYTHON: [(&str, &str); 5] = [
-    ("numpy", "numpy"),
-    ("onnx==1.19.1", "onnx"), // the last whose wheel carries the backend tests as files
-    ("onnxruntime", "onnxruntime"),
-    ("safetensors", "safetensors"),
-    ("tritonclient[http]", "tritonclient.http"),
-];
+/// The interpreter that Debian's packages for Python belong to.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
-/// The packages of PyPI of the runtime that speed is compared with; in an environment of its own, because tests need none of it.
-const TRACT: [(&str, &str); 2] = [("numpy", "numpy"), ("tract==0.23.9", "tract")];
+/// A virtual environment: what pip installs into it, and what it has to be able to do then.
+struct Environment {
+    folder: &'static str,
+    packages: &'static [&'static str],
+    check: &'static str,
+}
+
+/// What Briq's answers are compared with.
+const PYTHON: Environment = Environment {
+    folder: "python",
+    packages: &[
+        "numpy",
+        "onnx==1.19.1", // the last whose wheel carries the backend tests as files
+        "onnxruntime",
+        "safetensors",
+        "tritonclient[http]",
+    ],
+    check: "import numpy, onnx, onnxruntime, safetensors, tritonclient.http; assert onnx.__version__ == '1.19.1'",
+};
+
+/// What imported networks come from. TensorFlow wants another numpy than others do, so it stands apart.
+const FRAMEWORKS: Environment = Environment {
+    folder: "frameworks",
+    packages: &["tensorflow-cpu", "tf_keras", "h5py", "scikit-learn", "skl2onnx", "tf2onnx", "onnxruntime"],
+    check: "import keras, tf_keras, h5py, sklearn, skl2onnx, tf2onnx, onnxruntime",
+};
+
+/// The runtime that speed is compared with beside ONNX Runtime; it stands apart because tests need none of it.
+const TRACT: Environment =
+    Environment { folder: "tract", packages: &["numpy", "tract==0.23.9"], check: "import numpy, tract" };
 
 /// What was found, and what has to be done without.
 pub(crate) struct Peers {
     /// The interpreter that has the Python peers.
     pub(crate) python: Option<PathBuf>,
+    /// The interpreter that has Keras and scikit-learn.
+    frameworks: Option<PathBuf>,
+    /// The interpreter that has PyTorch.
+    torch: Option<PathBuf>,
     /// What is missing, by name.
     pub(crate) missing: Vec<String>,
 }
@@ -61,18 +92,30 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
         install_from_debian(&packages);
     }
     let mut missing: Vec<_> = absent().map(|program| program.name.to_owned()).collect();
-    let python = python("python", &PYTHON, "onnx.__version__ == '1.19.1'", install)?;
-    if python.is_none() {
-        missing.extend(PYTHON.map(|(package, _)| format!("{package} (Python)")));
-    }
-    Ok(Peers { python, missing })
+    let folder = workspace::cache()?.join("peers");
+    let [python, frameworks] = [&PYTHON, &FRAMEWORKS].map(|environment| {
+        let python = environment.python(&folder, install);
+        if python.is_none() {
+            missing.extend(environment.packages.iter().map(|package| format!("{package} (Python)")));
+        }
+        python
+    });
+    let torch = missing.iter().all(|name| name != "PyTorch").then(|| PathBuf::from(SYSTEM_PYTHON));
+    Ok(Peers { python, frameworks, torch, missing })
 }
 
 impl Peers {
     /// Tells a test run where the peers are.
     pub(crate) fn announce(&self, command: &mut Command) {
-        if let Some(python) = &self.python {
-            command.env("BRIQ_PYTHON", python);
+        let found = [
+            ("BRIQ_PYTHON", &self.python),
+            ("BRIQ_KERAS_PYTHON", &self.frameworks),
+            ("BRIQ_TORCH_PYTHON", &self.torch),
+        ];
+        for (variable, python) in found {
+            if let Some(python) = python {
+                command.env(variable, python);
+            }
         }
     }
 }
@@ -98,28 +141,28 @@ fn install_from_debian(packages: &[&str]) {
 
 /// The interpreter that has tract, installed where it is missing.
 pub(crate) fn tract() -> Result<Option<PathBuf>> {
-    python("tract", &TRACT, "True", true)
+    Ok(TRACT.python(&workspace::cache()?.join("peers"), true))
 }
 
-/// The interpreter of a virtual environment with these packages, made once and kept in the cache.
-fn python(name: &str, packages: &[(&str, &str)], holds: &str, install: bool) -> Result<Option<PathBuf>> {
-    let environment = workspace::cache()?.join("peers").join(name);
-    let python = environment.join("bin").join("python");
-    let modules: Vec<_> = packages.iter().map(|(_, module)| *module).collect();
-    let import = format!("import {}; assert {holds}", modules.join(", "));
-    let ready = || Command::new(&python).args(["-c", &import]).output().is_ok_and(|output| output.status.success());
-    if install && !ready() {
-        let made = make_environment(&environment, &python, packages);
-        let _ = made.inspect_err(|error| eprintln!("peers: {error:#}"));
+impl Environment {
+    /// Its interpreter, made once and kept in the cache.
+    fn python(&self, folder: &Path, install: bool) -> Option<PathBuf> {
+        let environment = folder.join(self.folder);
+        let python = environment.join("bin").join("python");
+        let checked = || Command::new(&python).args(["-c", self.check]).output();
+        let ready = || checked().is_ok_and(|output| output.status.success());
+        if install && !ready() {
+            let made = self.make(&environment, &python);
+            made.inspect_err(|error| eprintln!("peers: {error:#}")).ok()?;
+        }
+        ready().then_some(python)
     }
-    Ok(ready().then_some(python))
-}
 
-fn make_environment(environment: &Path, python: &Path, packages: &[(&str, &str)]) -> Result<()> {
-    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let names = packages.iter().map(|(package, _)| package);
-    process::run(Command::new(python).args(install).args(names).stdin(Stdio::null()))
+    fn make(&self, environment: &Path, python: &Path) -> Result<()> {
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        process::run(Command::new(python).args(install).args(self.packages).stdin(Stdio::null()))
+    }
 }
 
 /// Mesa's llvmpipe, by the file that tells the Vulkan loader of it.

@@ -37,6 +37,7 @@ pub(crate) enum Verb {
     Evaluate(verb::evaluate::Arguments),
     Pack(verb::pack::Arguments),
     Import(verb::import::Arguments),
+    Export(verb::export::Arguments),
     Inspect(verb::inspect::Arguments),
     Verify(verb::verify::Arguments),
     Unpack(verb::unpack::Arguments),

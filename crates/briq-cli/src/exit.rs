@@ -139,7 +139,10 @@ fn model(error: &(dyn Error + 'static)) -> Option<Code> {
     if error.is::<briq_model::BackendError>() {
         return Some(Code::Unavailable);
     }
-    if error.is::<briq_spec::SpecError>() || error.is::<briq_graph::GraphError>() {
+    if error.is::<briq_spec::SpecError>()
+        || error.is::<briq_graph::GraphError>()
+        || error.is::<briq_import::ImportError>()
+    {
         return Some(Code::Input);
     }
     if let Some(error) = error.downcast_ref::<DataError>() {
@@ -198,6 +201,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         ModelError => |error| error.hint().map(str::to_owned),
         DataError => |error| error.hint().map(str::to_owned),
         briq_graph::GraphError => |error| error.hint().map(str::to_owned),
+        briq_import::ImportError => |error| error.hint().map(str::to_owned),
         briq_model::BackendError => |error| Some(error.hint().to_owned()),
     }
     None

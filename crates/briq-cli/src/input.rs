@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use briq_data::{Dataset, LabelColumn, ReadOptions, Table};
-use briq_engine::{Tensor, TensorSpec};
+use briq_engine::{DataType, Tensor, TensorSpec};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -95,22 +95,40 @@ fn json(text: &str) -> anyhow::Result<Vec<Tensor>> {
 }
 
 fn tensor(input: &RequestInput) -> anyhow::Result<Tensor> {
+    let unread = || {
+        Failure::new(Code::Input, format!("input `{}` is {}", input.name, input.datatype))
+            .hint("numbers and BOOL are taken; FP16 and BF16 are not, as JSON has no such numbers")
+    };
     let wrong =
         || Failure::new(Code::Input, format!("input `{}` holds something else than {}", input.name, input.datatype));
-    match input.datatype.as_str() {
-        "FP32" => {
-            let number = |value: &Value| value.as_f64().map(|number| number as f32);
-            let values = flatten(&input.data, &number).ok_or_else(wrong)?;
-            Ok(Tensor::from_f32(&input.name, &input.shape, &values))
-        }
-        "INT64" => {
-            let values = flatten(&input.data, &Value::as_i64).ok_or_else(wrong)?;
-            Ok(Tensor::from_i64(&input.name, &input.shape, &values))
-        }
-        other => Err(Failure::new(Code::Input, format!("input `{}` is {other}", input.name))
-            .hint("FP32 and INT64 are taken")
-            .into()),
+    let datatype: DataType = input.datatype.parse().map_err(|_| unread())?;
+    let write = little_endian(datatype).ok_or_else(unread)?;
+    let elements = flatten(&input.data, &write).ok_or_else(wrong)?;
+    let tensor = Tensor::new(&input.name, datatype, &input.shape, elements.concat());
+    tensor.map_err(|error| anyhow::Error::new(error).context(Failure::new(Code::Input, "the input is not whole")))
+}
+
+/// How an element of a type is read off JSON; nothing for types that JSON has no form for.
+fn little_endian(datatype: DataType) -> Option<fn(&Value) -> Option<Vec<u8>>> {
+    macro_rules! integer {
+        ($kind:ty, $read:ident) => {
+            |value| Some(<$kind>::try_from(value.$read()?).ok()?.to_le_bytes().to_vec())
+        };
     }
+    Some(match datatype {
+        DataType::Fp32 => |value| Some((value.as_f64()? as f32).to_le_bytes().to_vec()),
+        DataType::Fp64 => |value| Some(value.as_f64()?.to_le_bytes().to_vec()),
+        DataType::Int64 => integer!(i64, as_i64),
+        DataType::Int32 => integer!(i32, as_i64),
+        DataType::Int16 => integer!(i16, as_i64),
+        DataType::Int8 => integer!(i8, as_i64),
+        DataType::Uint64 => integer!(u64, as_u64),
+        DataType::Uint32 => integer!(u32, as_u64),
+        DataType::Uint16 => integer!(u16, as_u64),
+        DataType::Uint8 => integer!(u8, as_u64),
+        DataType::Bool => |value| value.as_bool().map(|flag| vec![u8::from(flag)]),
+        _ => return None,
+    })
 }
 
 /// The elements of nested lists, in order; none when one of them is something else.

@@ -133,5 +133,5 @@ fn golden(project: &Project, examples: u64) -> Option<Golden> {
 
 fn lineage(project: &Project, outcome: &Outcome) -> Lineage {
     let data = DataDigest { name: project.data_name(), rows: project.rows as u64, blake3: project.data_digest };
-    Lineage { base: None, data: vec![data], recipe: Some(entry(RECIPE)), seed: Some(outcome.seed) }
+    Lineage { data: vec![data], recipe: Some(entry(RECIPE)), seed: Some(outcome.seed), ..Lineage::default() }
 }

@@ -87,6 +87,27 @@ impl Contents {
         Ok(())
     }
 
+    /// Whether a recording can hold a tensor: text has no fixed size.
+    pub(crate) fn can_record(tensor: &briq_engine::Tensor) -> bool {
+        ElementType::all().any(|element| crate::engine::datatype(element) == Some(tensor.datatype))
+            && tensor.datatype != briq_engine::DataType::Bytes
+    }
+
+    /// Records whole tensors of any type but text.
+    pub(crate) fn tensors(&mut self, path: &str, tensors: &[briq_engine::Tensor]) -> Result<(), ModelError> {
+        let mut recorded = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let known = |element: &ElementType| crate::engine::datatype(*element) == Some(tensor.datatype);
+            let unknown = || ModelError::invalid(format!("cannot record {} of `{}`", tensor.datatype, tensor.name));
+            let element = ElementType::all().find(known).ok_or_else(unknown)?;
+            recorded.push(weights::Tensor { name: &tensor.name, element, shape: &tensor.shape, data: &tensor.data });
+        }
+        let mut bytes = Vec::new();
+        weights::write(&recorded, &BTreeMap::new(), &mut bytes)?;
+        self.bytes(path, bytes);
+        Ok(())
+    }
+
     pub(crate) fn draft(self, manifest: Manifest) -> Result<Draft, ModelError> {
         let mut draft = Draft::new(manifest);
         for (path, bytes) in self.entries {

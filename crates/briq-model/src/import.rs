@@ -1,27 +1,21 @@
-//! Importing: from an ONNX file of another framework to the contents of a package.
+//! Importing: from a graph of another framework to the contents of a package.
 
 use std::path::Path;
 
-use briq_engine::{Engine as _, Tensor, TensorSpec};
+use briq_engine::Engine as _;
 use briq_graph::{Data, Graph, Initializer};
 use briq_package::Draft;
-use briq_spec::manifest::{FORMAT, Golden, Lineage, Manifest, ModelInfo};
+use briq_spec::manifest::{FORMAT, Golden, Lineage, Manifest, ModelInfo, SourceFile};
 use briq_spec::recipe::{GoldenSection, PackageSection};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::backend::Backend;
-use crate::contents::{
-    Contents, GOLDEN_INPUTS, GOLDEN_OUTPUTS, LABELS, Recording, STRUCTURE, datatype, entry, signature,
-};
+use crate::contents::{Contents, GOLDEN_INPUTS, GOLDEN_OUTPUTS, LABELS, STRUCTURE, datatype, entry, signature};
 use crate::engine::BurnEngine;
-use crate::error::ModelError;
+use crate::error::{ModelError, ModelErrorKind};
+use crate::sample;
 
 /// Tensors of at least so many bytes go into shards; smaller ones stay in the structure.
 const SHARDED_BYTES: usize = 1024;
-
-/// Examples that an import records, by random inputs.
-const EXAMPLES: usize = 4;
 
 /// What an import gives.
 pub struct Imported {
@@ -31,27 +25,72 @@ pub struct Imported {
     pub unproven: Option<String>,
 }
 
+/// What is said of a network that was imported.
+#[derive(Debug, Clone)]
+pub struct Origin<'a> {
+    /// Name, version and the like.
+    pub package: &'a PackageSection,
+    /// The file that it came from.
+    pub source: SourceFile,
+    /// The names of the classes, in the order of the output; may be empty.
+    pub labels: &'a [String],
+}
+
 /// Casts an ONNX file into a draft. External data is read from beside the file.
 ///
-/// Golden examples are recorded on the CPU default, on seeded random inputs, where every input is a tensor of `f32`
-/// whose only open dimension is the first.
+/// # Errors
+/// As [`import_graph`]; and when the file cannot be read or is no ONNX model.
+pub fn import_onnx(file: &Path, package: &PackageSection, labels: &[String]) -> Result<Imported, ModelError> {
+    let bytes = std::fs::read(file).map_err(|error| ModelError::io("read", file, error))?;
+    let mut graph = briq_graph::onnx::decode(&bytes)?;
+    inline_external(&mut graph, file.parent().unwrap_or(Path::new(".")))?;
+    let source = source_file("onnx", file, &bytes);
+    import_graph(&graph, &Origin { package, source, labels })
+}
+
+/// The file of another framework, as the lineage of a package names it.
+#[must_use]
+pub fn source_file(framework: &str, file: &Path, bytes: &[u8]) -> SourceFile {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let blake3 = briq_spec::Blake3Digest::from_bytes(*blake3::hash(bytes).as_bytes());
+    SourceFile { framework: framework.to_owned(), name, blake3 }
+}
+
+/// Casts a graph, whose tensors are all in place, into a draft.
+///
+/// Golden examples are recorded on the CPU default, on seeded random inputs, where every input is a tensor of `f32`, or
+/// of integers that index a table of known length, and no dimension but the first is open.
 ///
 /// # Errors
-/// When the file is not a model that can be carried, or uses an operator that does not run.
-pub fn import_onnx(source: &Path, package: &PackageSection, labels: &[String]) -> Result<Imported, ModelError> {
-    let bytes = std::fs::read(source).map_err(|error| ModelError::io("read", source, error))?;
-    let mut graph = briq_graph::onnx::decode(&bytes)?;
-    inline_external(&mut graph, source.parent().unwrap_or(Path::new(".")))?;
-    let engine = BurnEngine::new(&graph, Backend::Flex, |unset| Err(ModelError::no_such_value(&unset.name)))?;
+/// When the graph cannot be carried, or uses operators that do not run: the error names all of them.
+pub fn import_graph(graph: &Graph, origin: &Origin<'_>) -> Result<Imported, ModelError> {
+    check_operators(graph)?;
+    let engine = BurnEngine::new(graph, Backend::Flex, |unset| Err(ModelError::no_such_value(&unset.name)))?;
     let mut contents = Contents::default();
-    contents.network(&graph, &sharded(&graph))?;
-    if !labels.is_empty() {
-        contents.json(LABELS, &labels)?;
+    contents.network(graph, &sharded(graph))?;
+    if !origin.labels.is_empty() {
+        contents.json(LABELS, &origin.labels)?;
     }
-    let proof = record(&mut contents, &engine)?;
-    contents.text("README.md", card(&graph, package, source));
-    let manifest = manifest(package, &graph, &contents, proof.as_ref().ok().copied())?;
+    let proof = record(&mut contents, graph, &engine)?;
+    contents.text("README.md", card(graph, origin));
+    let manifest = manifest(origin, graph, &contents, proof.as_ref().ok().copied())?;
     Ok(Imported { draft: contents.draft(manifest)?, unproven: proof.err() })
+}
+
+/// Refuses a graph with operators that do not run, all of them at once.
+fn check_operators(graph: &Graph) -> Result<(), ModelError> {
+    let unknown = |node: &&briq_graph::Node| crate::operator::find(&node.domain, &node.operator).is_none();
+    let name = |node: &briq_graph::Node| match node.domain.as_str() {
+        "" => node.operator.clone(),
+        domain => format!("{domain}.{}", node.operator),
+    };
+    let names: std::collections::BTreeSet<String> = graph.nodes.iter().filter(unknown).map(name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    Err(ModelError::new(ModelErrorKind::Unsupported, format!("the network uses operators that do not run: {names}"))
+        .advise("export it with other options, or from its inference form, so that it consists of standard operators"))
 }
 
 /// Brings the bytes of external initializers into the graph.
@@ -78,65 +117,42 @@ fn sharded(graph: &Graph) -> Vec<&str> {
 }
 
 /// Records golden examples and says how many; the inner error says why there can be none.
-fn record(contents: &mut Contents, engine: &BurnEngine) -> Result<Result<u64, String>, ModelError> {
-    let inputs: Result<Vec<Tensor>, String> = engine.inputs().iter().map(random).collect();
-    let inputs = match inputs {
+fn record(contents: &mut Contents, graph: &Graph, engine: &BurnEngine) -> Result<Result<u64, String>, ModelError> {
+    let inputs = match sample::inputs(graph, engine.inputs()) {
         Ok(inputs) => inputs,
         Err(reason) => return Ok(Err(reason)),
     };
     let answered = briq_engine::infer_checked(engine, inputs.clone());
     let outputs = answered.map_err(|error| ModelError::invalid("the network does not answer").because(error))?;
-    if let Some(other) = outputs.iter().find(|tensor| tensor.datatype != briq_engine::DataType::Fp32) {
-        return Ok(Err(format!("output `{}` is {}", other.name, other.datatype)));
-    }
     let rows = inputs.first().and_then(|tensor| tensor.shape.first()).copied();
     let (Some(rows), true) = (rows, outputs.iter().all(|tensor| tensor.shape.first().copied() == rows)) else {
         return Ok(Err("the outputs are not one row for each example".into()));
     };
-    contents.recordings(GOLDEN_INPUTS, &recordings(&inputs)?)?;
-    contents.recordings(GOLDEN_OUTPUTS, &recordings(&outputs)?)?;
+    if let Some(other) = inputs.iter().chain(&outputs).find(|tensor| !Contents::can_record(tensor)) {
+        return Ok(Err(format!("`{}` is {}", other.name, other.datatype)));
+    }
+    contents.tensors(GOLDEN_INPUTS, &inputs)?;
+    contents.tensors(GOLDEN_OUTPUTS, &outputs)?;
     Ok(Ok(rows as u64))
 }
 
-fn random(spec: &TensorSpec) -> Result<Tensor, String> {
-    if spec.datatype != briq_engine::DataType::Fp32 {
-        return Err(format!("input `{}` is {}", spec.name, spec.datatype));
-    }
-    let mut shape = Vec::with_capacity(spec.shape.len());
-    for (axis, &length) in spec.shape.iter().enumerate() {
-        let open = format!("dimension {axis} of input `{}` is open", spec.name);
-        shape.push(if axis == 0 && length < 0 { EXAMPLES } else { usize::try_from(length).map_err(|_| open)? });
-    }
-    let mut random = ChaCha8Rng::seed_from_u64(0);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| random.random_range(-1.0..=1.0)).collect();
-    Ok(Tensor::from_f32(&spec.name, &shape, &values))
-}
-
-fn recordings(tensors: &[Tensor]) -> Result<Vec<Recording<'_>>, ModelError> {
-    tensors.iter().map(recording).collect()
-}
-
-fn recording(tensor: &Tensor) -> Result<Recording<'_>, ModelError> {
-    let values = tensor.as_f32().map_err(|error| ModelError::invalid("cannot record").because(error))?;
-    Ok(Recording { name: &tensor.name, shape: tensor.shape.clone(), values })
-}
-
-fn card(graph: &Graph, package: &PackageSection, source: &Path) -> String {
-    let file = source.file_name().unwrap_or_default().to_string_lossy();
+fn card(graph: &Graph, origin: &Origin<'_>) -> String {
+    let (package, source) = (origin.package, &origin.source);
     let description = package.description.as_deref().unwrap_or("A network that was imported.");
     let summary = graph.summary().map(|text| format!("\n## Network\n\n```text\n{text}\n```\n")).unwrap_or_default();
     format!(
-        "# {} {}\n\n{description}\n\nImported from `{file}`, ONNX opset {}.\n{summary}",
-        package.name, package.version, graph.opset
+        "# {} {}\n\n{description}\n\nImported from `{}` ({}), ONNX opset {}.\n{summary}",
+        package.name, package.version, source.name, source.framework, graph.opset
     )
 }
 
 fn manifest(
-    package: &PackageSection,
+    origin: &Origin<'_>,
     graph: &Graph,
     contents: &Contents,
     examples: Option<u64>,
 ) -> Result<Manifest, ModelError> {
+    let package = origin.package;
     let weights = graph.initializers.iter().filter(|initializer| initializer.element.is_float());
     let largest = weights.clone().max_by_key(|initializer| initializer.count());
     Ok(Manifest {
@@ -162,7 +178,7 @@ fn manifest(
             tolerances: GoldenSection::default().tolerances,
         }),
         metrics: std::collections::BTreeMap::new(),
-        lineage: Lineage::default(),
+        lineage: Lineage { source: Some(origin.source.clone()), ..Lineage::default() },
         entries: Vec::new(),
     })
 }

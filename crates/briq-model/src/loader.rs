@@ -57,6 +57,21 @@ pub fn structure(package: &Package) -> Result<Graph, ModelError> {
     Ok(briq_graph::onnx::decode(bytes)?)
 }
 
+/// The graph of a package with all of its tensors in it.
+pub(crate) fn whole(package: &Package) -> Result<Graph, ModelError> {
+    let mut graph = structure(package)?;
+    let mut shards: HashMap<&str, &[u8]> = HashMap::new();
+    for path in &package.manifest().model.weights {
+        shards.insert(path.as_str(), read(package, path)?);
+    }
+    for initializer in &mut graph.initializers {
+        if matches!(initializer.data, Data::External { .. }) {
+            initializer.data = Data::Inline(slice(&shards, initializer)?.to_vec());
+        }
+    }
+    Ok(graph)
+}
+
 fn read<'p>(package: &'p Package, path: &EntryPath) -> Result<&'p [u8], ModelError> {
     package.read(path).map_err(|error| unreadable(path, error))
 }

@@ -115,6 +115,9 @@ pub struct Lineage {
     /// The package it was fine-tuned from, as `NAME@blake3:HEX`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The file of another framework that it was imported from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceFile>,
     /// The data it was trained on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<DataDigest>,
@@ -124,6 +127,18 @@ pub struct Lineage {
     /// The seed of the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+}
+
+/// A model of another framework, known by its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// What wrote it: `onnx`, `keras`, `pytorch`, `safetensors`.
+    pub framework: String,
+    /// Its file name.
+    pub name: String,
+    /// The digest of the file.
+    pub blake3: Blake3Digest,
 }
 
 /// Data that is not in the package, known by its digest.

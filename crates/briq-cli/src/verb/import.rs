@@ -1,12 +1,17 @@
 //! `briq import`: a package from a network of another framework.
 
+mod architecture;
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use briq_import::{FileKind, StateDict};
+use briq_model::{Imported, Origin};
 use briq_spec::PackageName;
 use briq_spec::recipe::PackageSection;
 use serde::Serialize;
 
+use self::architecture::Architecture;
 use crate::context::Context;
 use crate::output::bytes;
 
@@ -20,12 +25,20 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Format {
     /// An ONNX model, with its external data beside it
-    Onnx(Onnx),
+    Onnx(Target),
+    /// A Keras model: .h5 or .keras
+    Keras(Target),
+    /// Parameters that torch.save wrote, into declared layers
+    Pytorch(Declared),
+    /// Parameters in a safetensors file, into declared layers
+    Safetensors(Declared),
 }
 
+/// What is imported, and what it becomes.
 #[derive(clap::Args)]
-struct Onnx {
-    /// The .onnx file
+struct Target {
+    /// The file
+    #[arg(value_name = "SRC")]
     source: PathBuf,
     /// The name of the package
     #[arg(long)]
@@ -47,41 +60,118 @@ struct Onnx {
     output: PathBuf,
 }
 
+/// Parameters without a structure of their own.
+#[derive(clap::Args)]
+struct Declared {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    architecture: Architecture,
+}
+
+/// One module and the layer that it became.
+#[derive(Serialize)]
+struct Match {
+    module: String,
+    layer: String,
+}
+
 #[derive(Serialize)]
 struct Report {
     file: PathBuf,
     digest: String,
     size: u64,
     golden: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    matched: Vec<Match>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let Format::Onnx(onnx) = &arguments.format;
-    let package = PackageSection {
-        name: onnx.name.clone(),
-        version: onnx.version.clone(),
-        description: onnx.description.clone(),
-        license: onnx.license.clone(),
-        authors: Vec::new(),
-    };
-    let imported = briq_model::import_onnx(&onnx.source, &package, &labels(onnx)?)?;
+    match &arguments.format {
+        Format::Onnx(target) => onnx(target, context),
+        Format::Keras(target) => keras(target, context),
+        Format::Pytorch(declared) => parameters(declared, "pytorch", briq_import::pytorch::read, context),
+        Format::Safetensors(declared) => parameters(declared, "safetensors", briq_import::read_safetensors, context),
+    }
+}
+
+fn onnx(target: &Target, context: &Context) -> anyhow::Result<()> {
+    briq_import::expect(&target.read()?, FileKind::Onnx).with_context(|| target.unread())?;
+    let imported = briq_model::import_onnx(&target.source, &target.package(), &target.labels()?)?;
+    finish(target, &imported, Vec::new(), context)
+}
+
+fn keras(target: &Target, context: &Context) -> anyhow::Result<()> {
+    let bytes = target.read()?;
+    let graph = briq_import::keras::read(&bytes).with_context(|| target.unread())?;
+    let imported = target.cast(&graph, "keras", &bytes)?;
+    finish(target, &imported, Vec::new(), context)
+}
+
+/// Reads the parameters of a file.
+type Read = fn(&[u8]) -> Result<StateDict, briq_import::ImportError>;
+
+fn parameters(declared: &Declared, framework: &str, read: Read, context: &Context) -> anyhow::Result<()> {
+    let target = &declared.target;
+    let bytes = target.read()?;
+    let state = read(&bytes).with_context(|| target.unread())?;
+    state.notes.iter().for_each(|note| context.output.note(format!("note: {note}")));
+    let assembled = declared.architecture.fill(&state).with_context(|| target.unread())?;
+    let imported = target.cast(&assembled.graph, framework, &bytes)?;
+    let matched = assembled.matched.into_iter().map(|(module, layer)| Match { module, layer }).collect();
+    finish(target, &imported, matched, context)
+}
+
+fn finish(target: &Target, imported: &Imported, matched: Vec<Match>, context: &Context) -> anyhow::Result<()> {
     if let Some(reason) = &imported.unproven {
         context.output.note(format!("warning: no golden examples could be recorded: {reason}"));
     }
-    let written = imported.draft.write(&onnx.output)?;
+    let written = imported.draft.write(&target.output)?;
     let report = Report {
         file: written.path.clone(),
         digest: written.digest.to_string(),
         size: written.size,
         golden: imported.unproven.is_none(),
+        matched,
     };
-    context
-        .output
-        .data(&report, |report| format!("{}  {}  {}", report.file.display(), bytes(report.size), report.digest))
+    context.output.data(&report, text)
 }
 
-fn labels(onnx: &Onnx) -> anyhow::Result<Vec<String>> {
-    let Some(path) = &onnx.labels else { return Ok(Vec::new()) };
-    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is no JSON list of labels", path.display()))
+fn text(report: &Report) -> String {
+    let line = |matched: &Match| format!("{} → {}\n", matched.module, matched.layer);
+    let matched: String = report.matched.iter().map(line).collect();
+    format!("{matched}{}  {}  {}", report.file.display(), bytes(report.size), report.digest)
+}
+
+impl Target {
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        std::fs::read(&self.source).with_context(|| format!("cannot read {}", self.source.display()))
+    }
+
+    /// What is said around an importer's error.
+    fn unread(&self) -> String {
+        format!("cannot import {}", self.source.display())
+    }
+
+    fn package(&self) -> PackageSection {
+        PackageSection {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            description: self.description.clone(),
+            license: self.license.clone(),
+            authors: Vec::new(),
+        }
+    }
+
+    fn labels(&self) -> anyhow::Result<Vec<String>> {
+        let Some(path) = &self.labels else { return Ok(Vec::new()) };
+        let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is no JSON list of labels", path.display()))
+    }
+
+    fn cast(&self, graph: &briq_graph::Graph, framework: &str, bytes: &[u8]) -> anyhow::Result<Imported> {
+        let source = briq_model::source_file(framework, &self.source, bytes);
+        let (package, labels) = (self.package(), self.labels()?);
+        Ok(briq_model::import_graph(graph, &Origin { package: &package, source, labels: &labels })?)
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -43,6 +44,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Evaluate(arguments) => evaluate::run(&arguments, context),
         Verb::Pack(arguments) => pack::run(&arguments, context),
         Verb::Import(arguments) => import::run(&arguments, context),
+        Verb::Export(arguments) => export::run(&arguments, context),
         Verb::Inspect(arguments) => inspect::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),
         Verb::Unpack(arguments) => unpack::run(&arguments, context),

@@ -70,6 +70,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
 fn output(tensor: &Tensor) -> anyhow::Result<serde_json::Value> {
     let data = match tensor.datatype {
         briq_engine::DataType::Fp32 => json!(tensor.as_f32()?),
+        briq_engine::DataType::Int64 => json!(tensor.as_i64()?),
+        briq_engine::DataType::Bytes => {
+            let text = |bytes: &&[u8]| String::from_utf8_lossy(bytes).into_owned();
+            json!(tensor.as_byte_strings()?.iter().map(text).collect::<Vec<_>>())
+        }
         _ => json!(tensor.to_f64()?),
     };
     Ok(json!({"name": tensor.name, "datatype": tensor.datatype.to_string(), "shape": tensor.shape, "data": data}))

@@ -1,11 +1,20 @@
 //! Operators of the domain `ai.onnx.ml`: what is left of classical machine learning.
 
+mod linear;
+
 use super::indexing::indices;
 use super::space::Around;
 use super::{Call, Fault, Operator, Outcome};
 use crate::value::HostTensor;
 
-pub(super) const OPERATORS: &[(&str, Operator)] = &[("ArrayFeatureExtractor", extract), ("Binarizer", binarize)];
+pub(super) const OPERATORS: &[(&str, Operator)] = &[
+    ("ArrayFeatureExtractor", extract),
+    ("Binarizer", binarize),
+    ("LinearClassifier", linear::classify),
+    ("LinearRegressor", linear::regress),
+    ("Normalizer", linear::normalize),
+    ("Scaler", linear::scale),
+];
 
 /// Some columns of the last axis.
 fn extract(call: &mut Call) -> Outcome {

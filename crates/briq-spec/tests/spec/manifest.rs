@@ -45,6 +45,7 @@ fn manifest() -> Manifest {
         metrics: [("test.accuracy".to_owned(), 0.1 + 0.2)].into(),
         lineage: Lineage {
             base: None,
+            source: None,
             data: vec![DataDigest {
                 name: "digits.csv".to_owned(),
                 rows: 7,
