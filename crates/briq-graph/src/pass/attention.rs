@@ -175,7 +175,8 @@ impl Scores {
         let masked = |scores: &str, by: &str, element: ElementType, mask: Mask| {
             let scores = Self::unmasked(rewriter, inference, scores)?;
             let fits = inference.value(by).is_some_and(|mask| mask.element == element);
-            (fits && is_mask(inference, by, &scores.axes, value)).then(|| Self { mask: Some(mask), ..scores })
+            let fits = fits && is_mask(inference, by, &scores.axes, value);
+            fits.then_some(Self { mask: Some(mask), ..scores })
         };
         if let Some(sum) = rewriter.made_by(value, "Add") {
             let (a, b) = (sum.input(0)?, sum.input(1)?);
