@@ -67,4 +67,7 @@ pub use loader::{engine, labels, load, structure};
 pub use operator::operator_names;
 pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
 pub use runner::Runner;
-pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};
+pub use train::{
+    Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained, gradients,
+    parameters, train,
+};

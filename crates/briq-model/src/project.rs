@@ -130,6 +130,7 @@ impl Project {
             train: &self.parts.train,
             validation: &self.parts.validation,
             start: None,
+            frozen: &[],
             device: backend.device()?,
             checkpoint: Some(self.state("checkpoint.safetensors")),
             fingerprint: self.fingerprint(backend),
