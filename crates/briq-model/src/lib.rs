@@ -65,9 +65,9 @@ pub use evaluate::{Confusion, Evaluation, evaluate, largest};
 pub use import::{Imported, import_onnx};
 pub use loader::{engine, labels, load, structure};
 pub use operator::operator_names;
-pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
+pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
 pub use runner::Runner;
 pub use train::{
-    Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained, gradients,
-    parameters, train,
+    Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained,
+    gradients, parameters, train,
 };

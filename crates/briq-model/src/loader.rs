@@ -39,11 +39,16 @@ pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelErr
 /// As [`load`].
 pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
     let graph = structure(package)?;
-    let mut shards: HashMap<&str, &[u8]> = HashMap::new();
-    for path in &package.manifest().model.weights {
-        shards.insert(path.as_str(), read(package, path)?);
-    }
+    let shards = shards(package)?;
     BurnEngine::new(&graph, backend, |initializer| slice(&shards, initializer))
+}
+
+/// The bytes of each shard, by its path.
+pub(crate) type Shards<'p> = HashMap<&'p str, &'p [u8]>;
+
+pub(crate) fn shards(package: &Package) -> Result<Shards<'_>, ModelError> {
+    let paths = package.manifest().model.weights.iter();
+    paths.map(|path| Ok((path.as_str(), read(package, path)?))).collect()
 }
 
 /// The graph of a package; its tensors stay in the shards.
@@ -61,7 +66,8 @@ fn read<'p>(package: &'p Package, path: &EntryPath) -> Result<&'p [u8], ModelErr
     })
 }
 
-fn slice<'p>(shards: &HashMap<&str, &'p [u8]>, initializer: &Initializer) -> Result<&'p [u8], ModelError> {
+/// The bytes of a tensor, wherever its shard has them.
+pub(crate) fn slice<'p>(shards: &Shards<'p>, initializer: &Initializer) -> Result<&'p [u8], ModelError> {
     let missing = |reason: String| ModelError::invalid(format!("parameter `{}` {reason}", initializer.name));
     let Data::External { location, offset, length } = &initializer.data else {
         return Err(missing("has no value".into()));

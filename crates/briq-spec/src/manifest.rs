@@ -115,6 +115,13 @@ pub struct Lineage {
     /// The package it was fine-tuned from, as `NAME@blake3:HEX`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The version of that package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_version: Option<Version>,
+    /// Patterns over the names of parameters that stayed as they were in the base: `*` stands for any characters, `?`
+    /// for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<String>,
     /// The data it was trained on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<DataDigest>,

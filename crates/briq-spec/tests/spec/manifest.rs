@@ -45,6 +45,8 @@ fn manifest() -> Manifest {
         metrics: [("test.accuracy".to_owned(), 0.1 + 0.2)].into(),
         lineage: Lineage {
             base: None,
+            base_version: None,
+            frozen: Vec::new(),
             data: vec![DataDigest {
                 name: "digits.csv".to_owned(),
                 rows: 7,
