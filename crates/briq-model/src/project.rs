@@ -1,10 +1,10 @@
 //! A directory with a `briq.toml`: its recipe, its data, its network and what training left there.
 
-mod base;
 mod data;
 mod environment;
 mod head;
 mod network;
+mod tuning;
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use briq_spec::Blake3Digest;
 use briq_spec::recipe::{Metric, Recipe, TrainSection};
 use serde::{Deserialize, Serialize};
 
-pub use base::{Base, Tuning};
 pub use data::Parts;
 pub use environment::Environment;
+pub use tuning::{Base, Tuning};
 
 use crate::backend::Backend;
 use crate::engine::BurnEngine;

@@ -1,5 +1,6 @@
 //! Normalisation and dropout: the operators that behave otherwise while training.
 
+use briq_graph::Node;
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::{Dispatch, Scalar};
 use rand::{RngExt, SeedableRng};
@@ -208,7 +209,7 @@ fn dropout(call: &mut Call) -> Outcome {
     if rate <= 0.0 {
         return one(x);
     }
-    let mask = mask(&dimensions(&x), rate, seed_of(seed, &call.node.name));
+    let mask = mask(&dimensions(&x), rate, seed_of(seed, name(call.node)));
     let mask = call.upload(mask, &dimensions(&x));
     one(Dispatch::float_mul(x, mask))
 }
@@ -229,6 +230,11 @@ fn mask(shape: &[usize], rate: f32, seed: u64) -> Vec<f32> {
     let keep = 1.0 / (1.0 - rate);
     let count = shape.iter().product();
     (0..count).map(|_| if random.random::<f32>() < rate { 0.0 } else { keep }).collect()
+}
+
+/// What tells a node from the others: its name, or what it computes where it has none.
+fn name(node: &Node) -> &str {
+    if node.name.is_empty() { node.outputs.first().map_or("", String::as_str) } else { &node.name }
 }
 
 /// FNV-1a over the node's name, so that two dropouts of one step differ.

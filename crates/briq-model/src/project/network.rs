@@ -8,8 +8,8 @@ use briq_graph::{Attribute, Dim, ElementType, Graph, Initializer, LOGITS_KEY, No
 use briq_spec::Recipe;
 use briq_spec::recipe::Loss;
 
-use super::base::Base;
 use super::data::Prepared;
+use super::tuning::Base;
 use super::{RECIPE_FILE, head};
 use crate::backend::Backend;
 use crate::error::ModelError;
