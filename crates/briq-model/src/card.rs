@@ -12,6 +12,9 @@ pub(crate) fn card(project: &Project, outcome: &Outcome) -> Result<String, Model
     if let Some(description) = &package.description {
         let _ = writeln!(text, "{description}\n");
     }
+    if let Some(base) = &project.base {
+        let _ = writeln!(text, "Fine-tuned from {} {} (`{}`).\n", base.name, base.version, base.digest);
+    }
     let _ = writeln!(text, "Licence: {}\n", package.license.as_deref().unwrap_or("not stated"));
     data(&mut text, project);
     figures(&mut text, outcome);

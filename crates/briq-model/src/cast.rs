@@ -11,8 +11,9 @@ use crate::backend::Backend;
 use crate::contents::{Contents, GOLDEN_INPUTS, GOLDEN_OUTPUTS, LABELS, Recording, STRUCTURE, entry, signature};
 use crate::engine::BurnEngine;
 use crate::error::ModelError;
+use crate::import::sharded;
 use crate::picture;
-use crate::project::{Outcome, Project};
+use crate::project::{Base, Outcome, Project};
 use crate::train::HostParameters;
 
 const RECIPE: &str = "train/briq.toml";
@@ -27,7 +28,11 @@ const RECIPE: &str = "train/briq.toml";
 pub fn cast(project: &Project, outcome: &Outcome) -> Result<Draft, ModelError> {
     let parameters = &outcome.trained.parameters;
     let graph = filled(&project.layers, parameters)?;
-    let names: Vec<&str> = parameters.iter().map(|(name, ..)| name.as_str()).collect();
+    let mut names: Vec<&str> = parameters.iter().map(|(name, ..)| name.as_str()).collect();
+    if project.base.is_some() {
+        let more: Vec<&str> = sharded(&graph).into_iter().filter(|name| !names.contains(name)).collect();
+        names.extend(more);
+    }
     let mut contents = Contents::default();
     contents.network(&graph, &names)?;
     let examples = golden_examples(&mut contents, project, &graph)?;
@@ -133,5 +138,14 @@ fn golden(project: &Project, examples: u64) -> Option<Golden> {
 
 fn lineage(project: &Project, outcome: &Outcome) -> Lineage {
     let data = DataDigest { name: project.data_name(), rows: project.rows as u64, blake3: project.data_digest };
-    Lineage { data: vec![data], recipe: Some(entry(RECIPE)), seed: Some(outcome.seed), ..Lineage::default() }
+    let base = project.base.as_ref();
+    Lineage {
+        base: base.map(Base::reference),
+        base_version: base.map(|base| base.version.clone()),
+        frozen: base.map(|base| base.tuning.freeze.clone()).unwrap_or_default(),
+        data: vec![data],
+        recipe: Some(entry(RECIPE)),
+        seed: Some(outcome.seed),
+        ..Lineage::default()
+    }
 }

@@ -111,7 +111,8 @@ fn inline_external(graph: &mut Graph, directory: &Path) -> Result<(), ModelError
     Ok(())
 }
 
-fn sharded(graph: &Graph) -> Vec<&str> {
+/// The tensors of a graph that go into shards.
+pub(crate) fn sharded(graph: &Graph) -> Vec<&str> {
     let large = |initializer: &&Initializer| initializer.byte_length() >= SHARDED_BYTES;
     graph.initializers.iter().filter(large).map(|initializer| initializer.name.as_str()).collect()
 }

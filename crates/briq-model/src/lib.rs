@@ -51,6 +51,7 @@ mod import;
 mod initialize;
 mod kernel;
 mod loader;
+mod module;
 mod network;
 mod operator;
 mod optimization;
@@ -71,8 +72,12 @@ pub use import::{Imported, Origin, import_graph, import_onnx, source_file};
 pub use network::Stored;
 pub use value::Mapped;
 pub use loader::{engine, labels, load, structure};
+pub use module::module_graph;
 pub use operator::operator_names;
 pub use optimization::Optimization;
-pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
+pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
 pub use runner::{NodeTime, Runner};
-pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};
+pub use train::{
+    Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained,
+    gradients, parameters, train,
+};

@@ -1,6 +1,7 @@
 //! From a package to a network that answers: what a server calls to load a version.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use briq_engine::{EngineError, GoldenExample, LoadedModel, Tensor, Tolerance};
 use briq_graph::{Data, Graph, Initializer, weights};
@@ -41,11 +42,19 @@ pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelErr
 /// As [`load`].
 pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
     let graph = structure(package)?;
-    let mut shards: HashMap<&str, Shared> = HashMap::new();
+    let mut shared: HashMap<&str, Shared> = HashMap::new();
     for path in &package.manifest().model.weights {
-        shards.insert(path.as_str(), package.share(path).map_err(|error| unreadable(path, error))?);
+        shared.insert(path.as_str(), package.share(path).map_err(|error| unreadable(path, error))?);
     }
-    BurnEngine::new(&graph, backend, |initializer| mapped(&shards, initializer))
+    BurnEngine::new(&graph, backend, |initializer| mapped(&shared, initializer))
+}
+
+/// The bytes of each shard, by its path.
+pub(crate) type Shards<'p> = HashMap<&'p str, &'p [u8]>;
+
+pub(crate) fn shards(package: &Package) -> Result<Shards<'_>, ModelError> {
+    let paths = package.manifest().model.weights.iter();
+    paths.map(|path| Ok((path.as_str(), read(package, path)?))).collect()
 }
 
 /// The graph of a package; its tensors stay in the shards.
@@ -60,10 +69,7 @@ pub fn structure(package: &Package) -> Result<Graph, ModelError> {
 /// The graph of a package with all of its tensors in it.
 pub(crate) fn whole(package: &Package) -> Result<Graph, ModelError> {
     let mut graph = structure(package)?;
-    let mut shards: HashMap<&str, &[u8]> = HashMap::new();
-    for path in &package.manifest().model.weights {
-        shards.insert(path.as_str(), read(package, path)?);
-    }
+    let shards = shards(package)?;
     for initializer in &mut graph.initializers {
         if matches!(initializer.data, Data::External { .. }) {
             initializer.data = Data::Inline(slice(&shards, initializer)?.to_vec());
@@ -80,7 +86,22 @@ fn unreadable(path: &EntryPath, error: PackageError) -> ModelError {
     ModelError::new(ModelErrorKind::Io, format!("cannot read {path} of the package")).because(error)
 }
 
+/// The bytes of a tensor, wherever its shard has them.
+pub(crate) fn slice<'p>(shards: &Shards<'p>, initializer: &Initializer) -> Result<&'p [u8], ModelError> {
+    part(shards, initializer, |shard, range| shard.get(range))
+}
+
+/// The bytes of a tensor, where they stay mapped.
 fn mapped<'a>(shards: &HashMap<&str, Shared>, initializer: &Initializer) -> Result<Stored<'a>, ModelError> {
+    part(shards, initializer, |shard, range| Mapped::new(shard.clone(), range)).map(Stored::Mapped)
+}
+
+/// The part of a shard that is a tensor's, as `cut` takes it out.
+fn part<S, T>(
+    shards: &HashMap<&str, S>,
+    initializer: &Initializer,
+    cut: impl FnOnce(&S, Range<usize>) -> Option<T>,
+) -> Result<T, ModelError> {
     let missing = |reason: String| ModelError::invalid(format!("parameter `{}` {reason}", initializer.name));
     let Data::External { location, offset, length } = &initializer.data else {
         return Err(missing("has no value".into()));
@@ -88,8 +109,8 @@ fn mapped<'a>(shards: &HashMap<&str, Shared>, initializer: &Initializer) -> Resu
     let shard =
         shards.get(location.as_str()).ok_or_else(|| missing(format!("lies in {location}, which is no shard")))?;
     let range = usize::try_from(*offset).ok().zip(usize::try_from(*length).ok());
-    let part = range.and_then(|(start, length)| Mapped::new(shard.clone(), start..start.checked_add(length)?));
-    part.map(Stored::Mapped).ok_or_else(|| missing(format!("lies outside {location}")))
+    let range = range.and_then(|(start, length)| Some(start..start.checked_add(length)?));
+    range.and_then(|range| cut(shard, range)).ok_or_else(|| missing(format!("lies outside {location}")))
 }
 
 /// The labels of a package, in the order of the outputs.

@@ -193,10 +193,11 @@ impl Prepared {
 /// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
 fn guarded(prepared: &Prepared, call: &mut Call) -> Outcome {
     let outcome = catch_unwind(AssertUnwindSafe(|| prepared.compute(call).and_then(|values| call.settled(values))));
-    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(message(panic.as_ref()))))
+    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(panic_text(panic.as_ref()))))
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+/// What a backend said when it panicked.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the backend refuses: {}", text.unwrap_or("it does not say why"))

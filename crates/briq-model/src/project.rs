@@ -2,16 +2,22 @@
 
 mod data;
 mod environment;
+mod head;
+mod network;
+mod tuning;
 
 use std::path::{Path, PathBuf};
 
-use briq_graph::layers::{self, LayerInput, Network as Layers, Normalize};
+use briq_graph::Graph;
+use briq_graph::layers::{self, Network as Layers, Normalize};
+use briq_package::Package;
 use briq_spec::Blake3Digest;
 use briq_spec::recipe::{Metric, Recipe, TrainSection};
 use serde::{Deserialize, Serialize};
 
 pub use data::Parts;
 pub use environment::Environment;
+pub use tuning::{Base, Tuning};
 
 use crate::backend::Backend;
 use crate::engine::BurnEngine;
@@ -33,8 +39,12 @@ pub struct Project {
     pub recipe: Recipe,
     /// The text of `briq.toml`.
     pub text: String,
-    /// The network that the layers declare, with the normalisation learnt from the training part.
+    /// The network that the layers declare, with the normalisation learnt from the training part; or that of the base.
     pub layers: Layers,
+    /// The package that the network is fine-tuned from; none where it starts from nothing.
+    pub base: Option<Base>,
+    /// The parameters that stay as they are in the base, by name.
+    pub frozen: Vec<String>,
     /// The data, split.
     pub parts: Parts,
     /// The classes in order; empty for a regression.
@@ -96,17 +106,56 @@ impl Project {
     /// When there is no recipe, the recipe or the data has a mistake (with line and column), or the
     /// layers do not compose.
     pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        Self::with(directory, Base::kept(&directory.join(STATE))?)
+    }
+
+    /// As [`Project::open`], to train: declared layers start from nothing, whatever an earlier training started from.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn begin(directory: &Path) -> Result<Self, ModelError> {
+        let project = Self::open(directory)?;
+        if project.base.is_none() || project.recipe.layers.is_empty() {
+            return Ok(project);
+        }
+        let _lock = project.lock()?;
+        Base::forget(&directory.join(STATE))?;
+        Self::with(directory, None)
+    }
+
+    /// As [`Project::open`], with the network of a package and its parameters to start from, which the project keeps.
+    ///
+    /// # Errors
+    /// As [`Project::open`]. When the recipe declares layers that are not those of the package, the network does not
+    /// fit the data, or a pattern matches no parameter.
+    pub fn fine_tune(directory: &Path, package: &Package, tuning: &Tuning) -> Result<Self, ModelError> {
+        let (base, graph) = Base::take(package, tuning.clone())?;
+        let mut project = Self::with(directory, Some((base, graph.clone())))?;
+        let _lock = project.lock()?;
+        if let Some(base) = &mut project.base {
+            base.keep(&directory.join(STATE), &graph)?;
+        }
+        Ok(project)
+    }
+
+    fn with(directory: &Path, base: Option<(Base, Graph)>) -> Result<Self, ModelError> {
         let path = directory.join(RECIPE_FILE);
         let text = std::fs::read_to_string(&path).map_err(|error| no_recipe(&path, error))?;
         let recipe = Recipe::parse(&text).map_err(|error| mistake(&path, error))?;
-        let data = data::read(directory, &recipe)?;
-        let input = LayerInput { name: "input".into(), shape: data.shape.clone() };
-        let normalized = data.normalized.then_some(&data.normalization);
-        let layers = layers::build(recipe.package.name.short(), &recipe.layers, &input, normalized)?;
-        data.check_output(&layers)?;
+        let mut data = data::read(directory, &recipe)?;
+        let own = base.as_ref().and_then(|(_, graph)| network::own_normalization(graph));
+        let (layers, base) = match base {
+            None => (network::declared(&recipe, &data)?, None),
+            Some((base, graph)) => (network::taken(&recipe, &data, &base, graph)?, Some(base)),
+        };
+        data.check_output(&layers, base.is_none())?;
+        data.normalization = own.unwrap_or(data.normalization);
+        let frozen = network::frozen(&layers, base.as_ref())?;
         Ok(Self {
             directory: directory.to_owned(),
             layers,
+            base,
+            frozen,
             parts: data.parts,
             classes: data.classes,
             rows: data.rows,
@@ -116,6 +165,20 @@ impl Project {
             recipe,
             text,
         })
+    }
+
+    /// How many numbers are trained, and how many are frozen.
+    #[must_use]
+    pub fn parameter_counts(&self) -> (usize, usize) {
+        let frozen = |name: &String| self.frozen.contains(name);
+        let count = |wanted: &dyn Fn(&layers::Parameter) -> bool| -> usize {
+            let wanted = self.layers.parameters.iter().filter(|parameter| wanted(parameter));
+            wanted.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
+        };
+        (
+            count(&|parameter| parameter.trainable && !frozen(&parameter.name)),
+            count(&|parameter| frozen(&parameter.name)),
+        )
     }
 
     /// Trains, or goes on with a training that was interrupted, then evaluates on the test part.
@@ -130,6 +193,7 @@ impl Project {
             train: &self.parts.train,
             validation: &self.parts.validation,
             start: None,
+            frozen: &self.frozen,
             device: backend.device()?,
             checkpoint: Some(self.state("checkpoint.safetensors")),
             fingerprint: self.fingerprint(backend),
@@ -297,7 +361,10 @@ impl Project {
             train.checkpoint_every = 1;
         }
         let shaping = (&self.recipe.data, &self.recipe.layers, train, self.data_digest);
-        let text = serde_json::to_string(&shaping).expect("a recipe is plain data");
+        let mut text = serde_json::to_string(&shaping).expect("a recipe is plain data");
+        if let Some(base) = &self.base {
+            text += &format!("{} {:?}", base.digest, base.tuning);
+        }
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 
@@ -318,6 +385,11 @@ impl Project {
         ModelError::not_found(format!("the project {directory} {state}"))
             .advise(format!("run `briq train {directory}`"))
     }
+}
+
+/// A file of a project's state that does not hold what was put there.
+fn damaged(path: &Path) -> ModelError {
+    ModelError::invalid(format!("{} is damaged", path.display())).advise("give `briq train --from` again")
 }
 
 fn no_recipe(path: &Path, error: std::io::Error) -> ModelError {

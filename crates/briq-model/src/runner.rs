@@ -79,7 +79,7 @@ impl Runner {
     /// # Errors
     /// When an input's bytes do not follow from its shape, or a node cannot run on what it is given.
     pub fn run(&self, inputs: Vec<Datum>) -> Result<Vec<Datum>, ModelError> {
-        let fed = inputs.into_iter().map(|datum| self.feed(datum)).collect::<Result<_, _>>()?;
+        let fed = inputs.into_iter().map(|datum| fed(datum, &self.device)).collect::<Result<_, _>>()?;
         let results = self.run_values(fed)?;
         self.outputs.iter().zip(results).map(|(name, value)| take(name, value)).collect()
     }
@@ -99,23 +99,20 @@ impl Runner {
     pub(crate) fn device(&self) -> &DispatchDevice {
         &self.device
     }
+}
 
-    fn feed(&self, datum: Datum) -> Result<Value, ModelError> {
-        Ok(match datum {
-            Datum::Tensor(tensor) => self.tensor(&tensor)?,
-            Datum::Sequence(list) => {
-                Value::Sequence(list.iter().map(|tensor| self.tensor(tensor)).collect::<Result<_, _>>()?)
-            }
-            Datum::Absent => Value::Absent,
-        })
-    }
-
-    fn tensor(&self, tensor: &Initializer) -> Result<Value, ModelError> {
-        let bytes = tensor.inline().unwrap_or_default();
-        let host = HostTensor::from_bytes(tensor.element, &tensor.shape, bytes);
+/// An input as the operators take it.
+pub(crate) fn fed(datum: Datum, device: &DispatchDevice) -> Result<Value, ModelError> {
+    let tensor = |tensor: &Initializer| {
+        let host = HostTensor::from_bytes(tensor.element, &tensor.shape, tensor.inline().unwrap_or_default());
         let short = || ModelError::invalid(format!("the bytes of `{}` do not follow from its shape", tensor.name));
-        Ok(Value::placed(host.ok_or_else(short)?, &self.device))
-    }
+        Ok(Value::placed(host.ok_or_else(short)?, device))
+    };
+    Ok(match datum {
+        Datum::Tensor(one) => tensor(&one)?,
+        Datum::Sequence(list) => Value::Sequence(list.iter().map(tensor).collect::<Result<_, ModelError>>()?),
+        Datum::Absent => Value::Absent,
+    })
 }
 
 /// How long one node of an optimised graph took.

@@ -118,6 +118,13 @@ pub struct Lineage {
     /// The file of another framework that it was imported from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceFile>,
+    /// The version of that package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_version: Option<Version>,
+    /// Patterns over the names of parameters that stayed as they were in the base: `*` stands for any characters, `?`
+    /// for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<String>,
     /// The data it was trained on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<DataDigest>,

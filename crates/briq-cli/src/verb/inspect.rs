@@ -1,7 +1,7 @@
 //! `briq inspect`: what is in a package, without running it.
 
 use briq_package::Package;
-use briq_spec::manifest::Manifest;
+use briq_spec::manifest::{Lineage, Manifest};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -29,6 +29,17 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     context.output.data(&report, |report| text(report, &package, &network))
 }
 
+/// Where a network comes from.
+fn lineage(lineage: &Lineage) -> Vec<(&'static str, String)> {
+    let base = lineage.base.iter().map(|base| match &lineage.base_version {
+        Some(version) => ("base", format!("{base} ({version})")),
+        None => ("base", base.clone()),
+    });
+    let frozen = (!lineage.frozen.is_empty()).then(|| ("frozen", lineage.frozen.join(", ")));
+    let data = lineage.data.iter().map(|data| ("data", format!("{}, {} rows, {}", data.name, data.rows, data.blake3)));
+    base.chain(frozen).chain(data).collect()
+}
+
 fn text(report: &Report<'_>, package: &Package, network: &str) -> String {
     let manifest = report.manifest;
     let mut facts = vec![("digest", report.digest.clone())];
@@ -38,13 +49,7 @@ fn text(report: &Report<'_>, package: &Package, network: &str) -> String {
     facts.extend(manifest.signature.inputs.iter().map(|spec| ("input", spec.to_string())));
     facts.extend(manifest.signature.outputs.iter().map(|spec| ("output", spec.to_string())));
     facts.extend(manifest.golden.iter().map(|golden| ("golden", format!("{} examples", golden.examples))));
-    facts.extend(
-        manifest
-            .lineage
-            .data
-            .iter()
-            .map(|data| ("data", format!("{}, {} rows, {}", data.name, data.rows, data.blake3))),
-    );
+    facts.extend(lineage(&manifest.lineage));
     facts.extend(manifest.metrics.iter().map(|(name, value)| ("metric", format!("{name} {value:.4}"))));
     let facts: Vec<_> = facts.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
     let entries: Vec<_> =

@@ -1,7 +1,7 @@
 //! Element-wise arithmetic with broadcasting.
 
 use burn::backend::ops::{BoolTensorOps, FloatTensorOps};
-use burn::backend::{AutodiffBackend as _, Dispatch, Scalar};
+use burn::backend::{Dispatch, Scalar};
 use burn::tensor::{Shape, TensorData};
 
 use super::space::{broadcast, spread};
@@ -166,8 +166,8 @@ fn mean(call: &mut Call) -> Outcome {
 
 /// `Where`: from the second input where the first is true, else from the third.
 fn select(call: &mut Call) -> Outcome {
-    let condition = call.host(0)?;
-    if call.run.training.is_some() && call.any_on_device() {
+    let condition = call.detached(0)?;
+    if call.any_learns() {
         return select_on_device(call, &condition);
     }
     let (yes, no) = (call.host(1)?, call.host(2)?);
@@ -194,5 +194,5 @@ fn select_on_device(call: &mut Call, condition: &HostTensor) -> Outcome {
         let zeros = call.upload(vec![0.0; shape.iter().product()], &shape);
         broadcast_device(tensor, zeros, Dispatch::float_add)
     };
-    one(Dispatch::float_mask_where(widened(no), Dispatch::bool_from_inner(mask), widened(yes)))
+    one(Dispatch::float_mask_where(widened(no), mask, widened(yes)))
 }

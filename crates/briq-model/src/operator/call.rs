@@ -2,12 +2,12 @@
 
 use briq_graph::{Attribute, ElementType, Node};
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{AutodiffBackend as _, Dispatch, DispatchDevice, TensorMetadata};
+use burn::backend::{Dispatch, DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Shape, TensorData, read_sync};
 
 use super::{Fault, Outcome, Run};
 use crate::network::{Bodies, Body};
-use crate::value::{DeviceTensor, HostTensor, Value, dimensions, download, upload};
+use crate::value::{DeviceTensor, HostTensor, Value, detached, dimensions, download, is_learnt, upload};
 
 /// One call of an operator: its node, its inputs in order, and what the run carries along.
 pub(crate) struct Call<'a> {
@@ -62,6 +62,16 @@ impl<'a> Call<'a> {
         (0..self.inputs.len()).any(|index| self.on_device(index))
     }
 
+    /// Whether a gradient flows back through the input.
+    pub(crate) fn learns(&self, index: usize) -> bool {
+        matches!(self.inputs.get(index), Some(Some(Value::Device(tensor))) if is_learnt(tensor))
+    }
+
+    /// Whether a gradient flows back through any input.
+    pub(crate) fn any_learns(&self) -> bool {
+        (0..self.inputs.len()).any(|index| self.learns(index))
+    }
+
     /// The element type of an input.
     pub(crate) fn element(&self, index: usize) -> Result<ElementType, Fault> {
         let value = self.inputs.get(index).and_then(Option::as_ref);
@@ -103,14 +113,13 @@ impl<'a> Call<'a> {
 
     /// Puts numbers where the other tensors of this run are.
     pub(crate) fn upload(&self, numbers: Vec<f32>, shape: &[usize]) -> DeviceTensor {
-        let tensor = upload(numbers, shape, self.device);
-        if self.run.training.is_some() { Dispatch::from_inner(tensor) } else { tensor }
+        upload(numbers, shape, self.device)
     }
 
     /// Takes an input into host memory.
     ///
     /// # Errors
-    /// While training, an input on the device: no gradient would come back.
+    /// An input that a gradient flows back through: none would come back.
     pub(crate) fn host(&mut self, index: usize) -> Result<HostTensor, Fault> {
         self.host_or_none(index)?.ok_or(Fault::MissingInput(index))
     }
@@ -123,11 +132,17 @@ impl<'a> Call<'a> {
         match self.inputs.get_mut(index).and_then(Option::take) {
             None => Ok(None),
             Some(Value::Host(tensor)) => Ok(Some(tensor)),
-            Some(Value::Device(_)) if self.run.training.is_some() => {
-                Err(Fault::Unsupported("no gradient flows through this operator".to_owned()))
-            }
             Some(Value::Device(tensor)) => fetch(tensor).map(Some),
             Some(_) => Err(Fault::WrongKind { index, expected: "a tensor" }),
+        }
+    }
+
+    /// Takes an input whose changes do not change the result, but where it jumps: what is compared, ranked, made whole.
+    pub(crate) fn detached(&mut self, index: usize) -> Result<HostTensor, Fault> {
+        match self.value(index)? {
+            Value::Device(tensor) => fetch(detached(tensor)),
+            Value::Host(tensor) => Ok(tensor),
+            _ => Err(Fault::WrongKind { index, expected: "a tensor" }),
         }
     }
 
@@ -141,10 +156,7 @@ impl<'a> Call<'a> {
         match self.inputs.get_mut(index).and_then(Option::take) {
             None => Ok(None),
             Some(Value::Host(tensor)) => Ok(Some(tensor.to_floats())),
-            Some(Value::Device(tensor)) => {
-                let tensor = if self.run.training.is_some() { Dispatch::inner(tensor) } else { tensor };
-                fetch(tensor).map(|tensor| Some(tensor.to_floats()))
-            }
+            Some(Value::Device(tensor)) => fetch(detached(tensor)).map(|tensor| Some(tensor.to_floats())),
             Some(_) => Err(Fault::WrongKind { index, expected: "a tensor" }),
         }
     }
@@ -284,12 +296,18 @@ impl<'a> Call<'a> {
 
     /// Puts a result where the next operator expects it.
     pub(crate) fn place(&self, tensor: HostTensor) -> Value {
-        if self.run.training.is_some() { Value::Host(tensor) } else { Value::placed(tensor, self.device) }
+        Value::placed(tensor, self.device)
     }
 }
 
 /// Takes a tensor from the device.
+///
+/// # Errors
+/// When a gradient flows back through it: it would be lost.
 pub(crate) fn fetch(tensor: DeviceTensor) -> Result<HostTensor, Fault> {
+    if is_learnt(&tensor) {
+        return Err(Fault::because("no gradient flows through this operator"));
+    }
     let shape = dimensions(&tensor);
     if tensor.dtype() == DType::F64 {
         let data = read_sync(Dispatch::float_into_data(tensor));

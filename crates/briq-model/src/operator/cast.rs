@@ -23,7 +23,7 @@ fn convert(call: &mut Call, to: ElementType) -> Outcome {
     }
     let saturate = call.flag("saturate", true)?;
     let rounding = call.string("round_mode")?.unwrap_or("up");
-    let x = call.host(0)?;
+    let x = if to.is_float() { call.host(0)? } else { call.detached(0)? };
     let y = match (x.element, to) {
         (ElementType::Text, _) => parse(&x, to)?,
         (_, ElementType::Text) => print(&x),

@@ -28,7 +28,7 @@ pub(super) const OPERATORS: &[(&str, Operator)] = &[
 
 /// What is not a number compares as nothing.
 fn compare(call: &mut Call, accepts: fn(Option<Ordering>) -> bool) -> Outcome {
-    let (left, right) = (call.host(0)?, call.host(1)?);
+    let (left, right) = (call.detached(0)?, call.detached(1)?);
     let shape = broadcast(&left.shape, &right.shape)?;
     let places = spread(&left.shape, &shape).zip(spread(&right.shape, &shape));
     let truths: Vec<bool> = match (&left.data, &right.data) {
@@ -67,7 +67,7 @@ fn not(call: &mut Call) -> Outcome {
 }
 
 fn test(call: &mut Call, holds: impl Fn(f64) -> bool) -> Outcome {
-    let x = call.host(0)?;
+    let x = call.detached(0)?;
     call.answer(HostTensor::bools(&x.shape, x.to_floats().into_iter().map(holds)))
 }
 

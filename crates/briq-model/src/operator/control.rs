@@ -21,7 +21,11 @@ fn branch(call: &mut Call) -> Outcome {
 }
 
 fn truth(value: &Value) -> Result<bool, Fault> {
-    let tensor = super::sequence::host(value.clone())?;
+    let constant = match value.clone() {
+        Value::Device(tensor) => Value::Device(crate::value::detached(tensor)),
+        other => other,
+    };
+    let tensor = super::sequence::host(constant)?;
     tensor.to_bools().first().copied().ok_or_else(|| Fault::because("the condition is empty"))
 }
 

@@ -1,6 +1,5 @@
 //! Operators that read elements by index.
 
-use burn::backend::AutodiffBackend as _;
 use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::{Shape, TensorData};
@@ -38,7 +37,6 @@ fn gather(call: &mut Call) -> Outcome {
         let count = chosen.len();
         let chosen: Vec<i64> = chosen.into_iter().map(|index| index as i64).collect();
         let chosen = Dispatch::int_from_data(TensorData::new(chosen, Shape::from([count])), call.device);
-        let chosen = if call.run.training.is_some() { Dispatch::int_from_inner(chosen) } else { chosen };
         return one(reshape(Dispatch::float_select(call.tensor(0)?, axis, chosen), &shape));
     }
     let x = call.host(0)?;
@@ -53,15 +51,16 @@ fn gather(call: &mut Call) -> Outcome {
 }
 
 fn gather_elements(call: &mut Call) -> Outcome {
-    let (x, index) = (call.host(0)?, call.host(1)?);
-    let axis = axis(call.int("axis", 0)?, x.shape.len())?;
-    let chosen = indices(&index, x.shape[axis])?;
-    let strides = strides(&x.shape);
+    let (x, index) = (call.value(0)?, call.host(1)?);
+    let from = x.shape();
+    let axis = axis(call.int("axis", 0)?, from.len())?;
+    let chosen = indices(&index, from[axis])?;
+    let strides = strides(&from);
     let source = |(mut at, chosen): (Vec<usize>, &usize)| {
         at[axis] = *chosen;
         position(&at, &strides)
     };
-    call.answer(x.pick(&index.shape, coordinates(&index.shape).zip(&chosen).map(source)))
+    Ok(vec![call.picked(x, &index.shape, coordinates(&index.shape).zip(&chosen).map(source), None)?])
 }
 
 /// The positions in a tensor that rows of coordinates point to: each the start of a block.
@@ -85,16 +84,17 @@ pub(super) fn pointed(shape: &[usize], index: &HostTensor, skip: usize) -> Resul
 
 fn gather_nd(call: &mut Call) -> Outcome {
     let batch = call.size("batch_dims", 0)?;
-    let (x, index) = (call.host(0)?, call.host(1)?);
+    let (x, index) = (call.value(0)?, call.host(1)?);
+    let from = x.shape();
     let depth = index.shape.last().copied().unwrap_or(0);
-    let starts = pointed(&x.shape, &index, batch)?;
-    let after: usize = x.shape[batch + depth..].iter().product();
-    let batches: usize = x.shape[..batch].iter().product();
-    let (each, stride) = (starts.len() / batches.max(1), x.count() / batches.max(1));
+    let starts = pointed(&from, &index, batch)?;
+    let after: usize = from[batch + depth..].iter().product();
+    let batches: usize = from[..batch].iter().product();
+    let (each, stride) = (starts.len() / batches.max(1), from.iter().product::<usize>() / batches.max(1));
     let rows = starts.iter().enumerate().map(|(row, start)| row / each.max(1) * stride + start);
     let places = rows.flat_map(|start| start..start + after);
-    let shape = [&index.shape[..index.shape.len() - 1], &x.shape[batch + depth..]].concat();
-    call.answer(x.pick(&shape, places))
+    let shape = [&index.shape[..index.shape.len() - 1], &from[batch + depth..]].concat();
+    Ok(vec![call.picked(x, &shape, places, None)?])
 }
 
 /// What is true in a list of conditions, along an axis or of the flat elements.

@@ -7,7 +7,7 @@ use burn::backend::{Dispatch, Scalar};
 use super::rearranging::permuted;
 use super::space::{broadcast, coordinates, position, spread, strides};
 use super::{Call, Fault, Operator, Outcome, one};
-use crate::value::{DeviceTensor, Elements, HostTensor, align, dimensions, reshape};
+use crate::value::{DeviceTensor, Elements, HostTensor, align, dimensions, is_learnt, reshape};
 
 pub(super) const OPERATORS: &[(&str, Operator)] =
     &[("MatMul", matmul), ("MatMulInteger", matmul_integer), ("Gemm", gemm), ("Einsum", einsum), ("Det", determinant)];
@@ -27,7 +27,7 @@ fn matmul(call: &mut Call) -> Outcome {
         |tensor: DeviceTensor, shape: &[usize]| if shape.len() == 1 { reshape(tensor, &[shape[0], 1]) } else { tensor };
     let (left, right) = align(row(left, &a), column(right, &b));
     let result = Dispatch::float_matmul(left, right);
-    if shape.is_empty() && call.run.training.is_none() {
+    if shape.is_empty() && !is_learnt(&result) {
         return call.answer(super::call::fetch(result)?.reshaped(&shape));
     }
     one(reshape(result, &shape))
@@ -144,22 +144,26 @@ fn scaled(tensor: DeviceTensor, factor: f64) -> DeviceTensor {
 /// Einstein's summation: products over equal letters, summed over those that the result does not have.
 fn einsum(call: &mut Call) -> Outcome {
     let equation: String = call.string("equation")?.unwrap_or_default().split_whitespace().collect();
-    let tensors = call.hosts()?;
+    let shapes = (0..call.inputs.len()).map(|index| call.shape(index)).collect::<Result<Vec<_>, _>>()?;
     let (left, right) = match equation.split_once("->") {
         Some((left, right)) => (left.to_owned(), Some(right.to_owned())),
         None => (equation.clone(), None),
     };
     let terms: Vec<&str> = left.split(',').collect();
-    if terms.len() != tensors.len() {
+    if terms.len() != shapes.len() {
         return Err(Fault::because(format!("equation `{equation}` is for {} tensors", terms.len())));
     }
     let terms: Vec<Vec<char>> =
-        terms.iter().zip(&tensors).map(|(term, tensor)| letters(term, tensor.shape.len())).collect::<Result<_, _>>()?;
+        terms.iter().zip(&shapes).map(|(term, shape)| letters(term, shape.len())).collect::<Result<_, _>>()?;
     let output = match right {
         Some(text) => letters(&text, dots(&terms) + text.replace("...", "").len())?,
         None => implicit(&terms),
     };
-    call.answer(summed(&tensors, &terms, &output)?)
+    if call.any_learns() {
+        return super::gradient::einsum(call, &terms, &output);
+    }
+    let result = summed(&call.hosts()?, &terms, &output)?;
+    call.answer(result)
 }
 
 /// The letters of a term; an ellipsis stands for capital Greek ones, counted from the right.

@@ -13,6 +13,7 @@ mod control;
 mod convolution;
 mod fused;
 mod generation;
+mod gradient;
 mod indexing;
 mod learning;
 mod linear;
@@ -36,6 +37,8 @@ mod text;
 mod transposed_convolution;
 mod unary;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::value::{DeviceTensor, HostTensor, Value};
@@ -60,6 +63,8 @@ pub(crate) struct Training {
     pub(crate) seed: u64,
     /// New values of running statistics, by parameter name, to be stored after the step.
     pub(crate) statistics: Vec<(String, DeviceTensor)>,
+    /// Parameters that stay as they are, by name: running statistics among them are used instead of the batch's.
+    pub(crate) frozen: Arc<BTreeSet<String>>,
 }
 
 pub(crate) type Outcome = Result<Vec<Value>, Fault>;

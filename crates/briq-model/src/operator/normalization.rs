@@ -1,14 +1,15 @@
 //! Normalisation and dropout: the operators that behave otherwise while training.
 
+use briq_graph::Node;
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
-use burn::backend::{AutodiffBackend as _, Dispatch, Scalar};
+use burn::backend::{Dispatch, Scalar};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::arithmetic::broadcast_device;
 use super::space::Around;
-use super::{Call, Fault, Operator, Outcome, axes, axis, one};
-use crate::value::{DeviceTensor, HostTensor, Value, dimensions, reshape};
+use super::{Call, Fault, Operator, Outcome, Training, axes, axis, one};
+use crate::value::{DeviceTensor, HostTensor, Value, detached, dimensions, reshape};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("BatchNormalization", batch_normalization),
@@ -30,7 +31,8 @@ fn batch_normalization(call: &mut Call) -> Outcome {
     let x = call.tensor(0)?;
     let (scale, bias) = (call.tensor(1)?, call.tensor(2)?);
     let (mean, variance) = (call.tensor(3)?, call.tensor(4)?);
-    if call.run.training.is_none() && !declared {
+    let frozen = |training: &Training| call.node.inputs[3..5].iter().all(|name| training.frozen.contains(name));
+    if call.run.training.as_ref().map_or(!declared, frozen) {
         return one(Dispatch::batch_norm(x, scale, bias, mean, variance, epsilon));
     }
     let trained = Dispatch::batch_norm_train(x, scale, bias, epsilon);
@@ -41,7 +43,7 @@ fn batch_normalization(call: &mut Call) -> Outcome {
     let names = call.node.inputs[3..5].iter().cloned();
     let running = [(mean, trained.mean), (variance, trained.variance)];
     for (name, (old, new)) in names.zip(running) {
-        training.statistics.push((name, blend(Dispatch::inner(old), Dispatch::inner(new), momentum)));
+        training.statistics.push((name, blend(detached(old), detached(new), momentum)));
     }
     one(trained.output)
 }
@@ -156,8 +158,11 @@ fn mean_variance_normalization(call: &mut Call) -> Outcome {
 
 fn lp_normalization(call: &mut Call) -> Outcome {
     let first = call.int("p", 2)? == 1;
+    let axis = axis(call.int("axis", -1)?, call.shape(0)?.len())?;
+    if call.learns(0) {
+        return super::gradient::lp_normalization(call, first, axis);
+    }
     let x = call.host(0)?;
-    let axis = axis(call.int("axis", -1)?, x.shape.len())?;
     let mut numbers = x.to_floats();
     for lane in Around::new(&x.shape, axis).lanes() {
         let norm: f64 = if first {
@@ -174,6 +179,9 @@ fn lp_normalization(call: &mut Call) -> Outcome {
 fn local_response_normalization(call: &mut Call) -> Outcome {
     let (alpha, beta) = (call.number("alpha", 1e-4)?, call.number("beta", 0.75)?);
     let (bias, size) = (call.number("bias", 1.0)?, call.size("size", 1)?);
+    if call.learns(0) {
+        return super::gradient::local_response_normalization(call);
+    }
     let x = call.host(0)?;
     let numbers = x.to_floats();
     let mut results = numbers.clone();
@@ -193,11 +201,15 @@ fn local_response_normalization(call: &mut Call) -> Outcome {
 fn dropout(call: &mut Call) -> Outcome {
     let Some(seed) = call.run.training.as_ref().map(|training| training.seed) else { return kept(call) };
     let x = call.tensor(0)?;
-    let rate = call.constant(1)?.unwrap_or(0.5) as f32;
+    // An input since operator set 12, an attribute before.
+    let rate = match call.constant(1)? {
+        Some(rate) => rate,
+        None => call.number("ratio", 0.5)?,
+    } as f32;
     if rate <= 0.0 {
         return one(x);
     }
-    let mask = mask(&dimensions(&x), rate, seed_of(seed, &call.node.name));
+    let mask = mask(&dimensions(&x), rate, seed_of(seed, name(call.node)));
     let mask = call.upload(mask, &dimensions(&x));
     one(Dispatch::float_mul(x, mask))
 }
@@ -218,6 +230,11 @@ fn mask(shape: &[usize], rate: f32, seed: u64) -> Vec<f32> {
     let keep = 1.0 / (1.0 - rate);
     let count = shape.iter().product();
     (0..count).map(|_| if random.random::<f32>() < rate { 0.0 } else { keep }).collect()
+}
+
+/// What tells a node from the others: its name, or what it computes where it has none.
+fn name(node: &Node) -> &str {
+    if node.name.is_empty() { node.outputs.first().map_or("", String::as_str) } else { &node.name }
 }
 
 /// FNV-1a over the node's name, so that two dropouts of one step differ.

@@ -5,6 +5,7 @@ use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::tensor::ops::PadMode;
 
 use super::convolution::{Window, fixed};
+use super::gradient::Windows;
 use super::space::{coordinates, position, strides};
 use super::{Call, Fault, Operator, Outcome, one};
 use crate::value::{DeviceTensor, HostTensor, Value, reshape};
@@ -47,7 +48,8 @@ fn max_pool(call: &mut Call) -> Outcome {
 fn max_pool_host(call: &mut Call, window: &Window) -> Outcome {
     let ceil = call.flag("ceil_mode", false)?;
     let columns_first = call.flag("storage_order", false)?;
-    let x = call.host(0)?;
+    let value = call.inputs.first().cloned().flatten().ok_or(Fault::MissingInput(0))?;
+    let x = call.detached(0)?;
     let pooled = Pooled::new(&x.shape, window, ceil)?;
     let numbers = x.to_floats();
     let mut places = Vec::new();
@@ -63,7 +65,7 @@ fn max_pool_host(call: &mut Call, window: &Window) -> Outcome {
         if columns_first { place / size * size + turned } else { *place }
     };
     let indices = HostTensor::indices(&pooled.shape, places.iter().map(numbered));
-    Ok(vec![call.place(x.pick(&pooled.shape, places)), Value::Host(indices)])
+    Ok(vec![call.picked(value, &pooled.shape, places, None)?, Value::Host(indices)])
 }
 
 fn average_pool(call: &mut Call) -> Outcome {
@@ -76,6 +78,10 @@ fn average_pool(call: &mut Call) -> Outcome {
         let (x, padding) = symmetric(call.tensor(0)?, &window, 0.0)?;
         return one(Dispatch::avg_pool2d(x, fixed(&window.kernel)?, fixed(&window.stride)?, padding, count, false));
     }
+    if call.learns(0) {
+        let windows = windows(call, &window, count)?;
+        return super::gradient::average_pool(call, &windows);
+    }
     pool_host(call, &window, |numbers, cell| {
         let parts = if count { cell.with_padding } else { numbers.len() };
         numbers.iter().sum::<f64>() / parts as f64
@@ -85,11 +91,30 @@ fn average_pool(call: &mut Call) -> Outcome {
 fn lp_pool(call: &mut Call) -> Outcome {
     let p = call.int("p", 2)? as f64;
     let window = window(call)?;
+    if call.learns(0) {
+        let windows = windows(call, &window, false)?;
+        return super::gradient::lp_pool(call, &windows, p);
+    }
     pool_host(call, &window, |numbers, _| norm(numbers, p))
 }
 
 fn norm(numbers: &[f64], p: f64) -> f64 {
     numbers.iter().map(|number| number.abs().powf(p)).sum::<f64>().powf(p.recip())
+}
+
+/// Which elements lie under each place of a window; `padding` counts what lies outside into the means.
+fn windows(call: &Call, window: &Window, padding: bool) -> Result<Windows, Fault> {
+    let shape = call.shape(0)?;
+    let outside: usize = shape.iter().product();
+    let size: usize = window.kernel.iter().product();
+    let pooled = Pooled::new(&shape, window, call.flag("ceil_mode", false)?)?;
+    let (mut positions, mut parts) = (Vec::new(), Vec::new());
+    pooled.visit(|cell| {
+        positions.extend(&cell.inside);
+        positions.extend(std::iter::repeat_n(outside, size - cell.inside.len()));
+        parts.push(if padding { cell.with_padding } else { cell.inside.len() } as f64);
+    });
+    Ok(Windows { shape: pooled.shape, positions, parts })
 }
 
 fn pool_host(call: &mut Call, window: &Window, function: impl Fn(&[f64], &Cell) -> f64) -> Outcome {
@@ -181,6 +206,9 @@ fn global(call: &mut Call, function: fn(&[f64]) -> f64) -> Outcome {
         let x = reshape(call.tensor(0)?, &[shape[0], shape[1], shape[2..].iter().product()]);
         return one(reshape(Dispatch::float_max_dim(x, 2), &pooled));
     }
+    if call.learns(0) {
+        return super::gradient::global_mean(call, &pooled);
+    }
     let x = call.host(0)?;
     let size = shape[2..].iter().product::<usize>().max(1);
     let numbers = x.to_floats();
@@ -189,9 +217,12 @@ fn global(call: &mut Call, function: fn(&[f64]) -> f64) -> Outcome {
 
 fn global_lp_pool(call: &mut Call) -> Outcome {
     let p = call.int("p", 2)? as f64;
-    let x = call.host(0)?;
-    let mut pooled = x.shape.clone();
+    let mut pooled = call.shape(0)?;
     pooled.iter_mut().skip(2).for_each(|length| *length = 1);
+    if call.learns(0) {
+        return super::gradient::lp_norm(call, &pooled, p);
+    }
+    let x = call.host(0)?;
     let size = x.shape.iter().skip(2).product::<usize>().max(1);
     let numbers = x.to_floats();
     call.answer(HostTensor::floats(x.element, &pooled, numbers.chunks(size).map(|plane| norm(plane, p))))

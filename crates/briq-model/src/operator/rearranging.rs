@@ -42,17 +42,18 @@ pub(super) fn permuted(x: &HostTensor, order: &[usize]) -> HostTensor {
 
 fn tile(call: &mut Call) -> Outcome {
     let repeats = super::shape::sizes(call, 1)?;
-    let x = call.host(0)?;
-    if repeats.len() != x.shape.len() {
-        return Err(Fault::because(format!("{repeats:?} does not repeat {} axes", x.shape.len())));
+    let x = call.value(0)?;
+    let from = x.shape();
+    if repeats.len() != from.len() {
+        return Err(Fault::because(format!("{repeats:?} does not repeat {} axes", from.len())));
     }
-    let shape: Vec<usize> = x.shape.iter().zip(&repeats).map(|(length, times)| length * times).collect();
-    let strides = strides(&x.shape);
+    let shape: Vec<usize> = from.iter().zip(&repeats).map(|(length, times)| length * times).collect();
+    let strides = strides(&from);
     let source = |at: Vec<usize>| {
-        let inside: Vec<usize> = at.iter().zip(&x.shape).map(|(index, length)| index % length).collect();
+        let inside: Vec<usize> = at.iter().zip(&from).map(|(index, length)| index % length).collect();
         position(&inside, &strides)
     };
-    call.answer(x.pick(&shape, coordinates(&shape).map(source)))
+    Ok(vec![call.picked(x, &shape, coordinates(&shape).map(source), None)?])
 }
 
 /// Six axes in some order, as four.
@@ -94,29 +95,31 @@ fn space_to_depth(call: &mut Call) -> Outcome {
 fn trilu(call: &mut Call) -> Outcome {
     let upper = call.flag("upper", true)?;
     let diagonal = call.integers(1)?.and_then(|given| given.first().copied()).unwrap_or(0);
-    let x = call.host(0)?;
-    let &[.., rows, columns] = x.shape.as_slice() else {
-        return Err(Fault::because(format!("{:?} holds no matrices", x.shape)));
+    let x = call.value(0)?;
+    let shape = x.shape();
+    let &[.., rows, columns] = shape.as_slice() else {
+        return Err(Fault::because(format!("{shape:?} holds no matrices")));
     };
     let keeps = |flat: usize| {
         let (row, column) = ((flat / columns % rows) as i64, (flat % columns) as i64);
         let beyond = column - row;
         if upper { beyond >= diagonal } else { beyond <= diagonal }
     };
-    let mut all = x.clone();
-    all.append(&HostTensor::floats(x.element, &[1], [0.0]));
-    let zero = x.count();
-    call.answer(all.pick(&x.shape, (0..zero).map(|flat| if keeps(flat) { flat } else { zero })))
+    let outside = shape.iter().product();
+    let places = (0..outside).map(|flat| if keeps(flat) { flat } else { outside });
+    let zero = HostTensor::floats(x.element(), &[1], [0.0]);
+    Ok(vec![call.picked(x, &shape, places, Some(&zero))?])
 }
 
 fn reverse_sequence(call: &mut Call) -> Outcome {
     let (batch, time) = (call.size("batch_axis", 1)?, call.size("time_axis", 0)?);
     let lengths = super::shape::sizes(call, 1)?;
-    let x = call.host(0)?;
-    if batch.max(time) >= x.shape.len() || lengths.len() != x.shape[batch] {
-        return Err(Fault::because(format!("{lengths:?} are not the lengths of {:?}", x.shape)));
+    let x = call.value(0)?;
+    let shape = x.shape();
+    if batch.max(time) >= shape.len() || lengths.len() != shape[batch] {
+        return Err(Fault::because(format!("{lengths:?} are not the lengths of {shape:?}")));
     }
-    let strides = strides(&x.shape);
+    let strides = strides(&shape);
     let source = |mut at: Vec<usize>| {
         let length = lengths[at[batch]];
         if at[time] < length {
@@ -124,5 +127,5 @@ fn reverse_sequence(call: &mut Call) -> Outcome {
         }
         position(&at, &strides)
     };
-    call.answer(x.pick(&x.shape, coordinates(&x.shape).map(source)))
+    Ok(vec![call.picked(x, &shape, coordinates(&shape).map(source), None)?])
 }

@@ -133,6 +133,9 @@ fn cell(
 }
 
 fn recurrent(call: &mut Call, gates: usize, defaults: &[&str], step: Step) -> Outcome {
+    if call.any_learns() {
+        return super::gradient::recurrent(call, gates, defaults);
+    }
     let batch_first = call.flag("layout", false)?;
     let mode = call.string("direction")?.unwrap_or("forward");
     let x = call.host(0)?;

@@ -59,9 +59,13 @@ fn reduce(call: &mut Call, device: Option<Along>, host: fn(&[f64]) -> f64) -> Ou
     let left: Vec<_> = (0..shape.len()).filter(|axis| keep || !axes.contains(axis)).collect();
     let left: Vec<_> = left.iter().map(|axis| if axes.contains(axis) { 1 } else { shape[*axis] }).collect();
     match device {
-        Some(along) if call.on_device(0) && (!left.is_empty() || call.run.training.is_some()) => {
+        Some(along) if call.on_device(0) && (!left.is_empty() || call.learns(0)) => {
             let x = call.tensor(0)?;
             one(reshape(axes.iter().fold(x, |x, axis| along(x, *axis)), &left))
+        }
+        None if call.learns(0) => {
+            let reduced = super::gradient::reduction(&call.node.operator, call.tensor(0)?, &axes);
+            one(reshape(reduced.ok_or_else(|| Fault::because("no gradient flows through this operator"))?, &left))
         }
         _ => {
             let x = call.host(0)?;

@@ -1,8 +1,12 @@
 //! Resizing by interpolation, one axis after the other.
 
+use burn::backend::Dispatch;
+use burn::backend::ops::FloatTensorOps;
+
+use super::gradient::{Matrix, mapped};
 use super::space::Around;
-use super::{Call, Fault, Operator, Outcome, axes};
-use crate::value::HostTensor;
+use super::{Call, Fault, Operator, Outcome, axes, one};
+use crate::value::{DeviceTensor, HostTensor, dimensions};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[("Resize", resize), ("Upsample", upsample)];
 
@@ -125,18 +129,18 @@ fn resize(call: &mut Call) -> Outcome {
         extrapolation: call.number("extrapolation_value", 0.0)?,
     };
     let policy = call.string("keep_aspect_ratio_policy")?.unwrap_or("stretch");
-    let x = call.host(0)?;
+    let shape = call.shape(0)?;
     let along = match call.ints("axes")? {
-        Some(given) => axes(&given, x.shape.len())?,
-        None => (0..x.shape.len()).collect(),
+        Some(given) => axes(&given, shape.len())?,
+        None => (0..shape.len()).collect(),
     };
     let older = call.opset < 11;
     let region = if older { None } else { call.constants(1)?.filter(|region| region.len() == 2 * along.len()) };
     let scales = call.constants(if older { 1 } else { 2 })?.filter(|scales| !scales.is_empty());
     let sizes = call.integers(3)?;
-    let lengths: Vec<usize> = along.iter().map(|&axis| x.shape[axis]).collect();
+    let lengths: Vec<usize> = along.iter().map(|&axis| shape[axis]).collect();
     let plan = planned(&lengths, scales, sizes, policy)?;
-    let mut y = x.clone();
+    let mut steps = Vec::new();
     for (at, (to, scale)) in plan.into_iter().enumerate() {
         let whole = (0.0, 1.0);
         let region = region.as_ref().map_or(whole, |region| (region[at], region[at + along.len()]));
@@ -144,10 +148,40 @@ fn resize(call: &mut Call) -> Outcome {
         if axis.from == axis.to && rule.transformation != "tf_crop_and_resize" {
             continue;
         }
-        let taps: Vec<Taps> = (0..to).map(|index| axis.taps(index, &rule)).collect();
-        y = resampled(&y, along[at], &taps, rule.extrapolation);
+        steps.push((along[at], (0..to).map(|index| axis.taps(index, &rule)).collect()));
     }
+    carried_out(call, &steps, rule.extrapolation)
+}
+
+/// Resamples axis after axis.
+fn carried_out(call: &mut Call, steps: &[(usize, Vec<Taps>)], extrapolation: f64) -> Outcome {
+    if call.learns(0) {
+        let x = call.tensor(0)?;
+        return one(steps.iter().fold(x, |x, (axis, taps)| weighted(call, x, *axis, taps, extrapolation)));
+    }
+    let x = call.host(0)?;
+    let y = steps.iter().fold(x.clone(), |x, (axis, taps)| resampled(&x, *axis, taps, extrapolation));
     call.answer(HostTensor::floats(x.element, &y.shape, y.to_floats()))
+}
+
+/// Resampling as a linear map: a gradient flows back through it.
+fn weighted(call: &Call, x: DeviceTensor, axis: usize, taps: &[Taps], extrapolation: f64) -> DeviceTensor {
+    let shape = dimensions(&x);
+    let mut matrix = Matrix::zeros(shape[axis], taps.len());
+    let mut beyond = vec![0.0; taps.len()];
+    for (to, taps) in taps.iter().enumerate() {
+        match taps {
+            Some(taps) => taps.iter().for_each(|&(from, weight)| matrix.add(from, to, weight)),
+            None => beyond[to] = extrapolation as f32,
+        }
+    }
+    let y = mapped(call, x, axis, matrix);
+    if beyond.iter().all(|number| *number == 0.0) {
+        return y;
+    }
+    let mut along = vec![1; shape.len()];
+    along[axis] = taps.len();
+    Dispatch::float_add(y, call.upload(beyond, &along))
 }
 
 /// The length and the scale of each axis.
@@ -189,15 +223,15 @@ fn upsample(call: &mut Call) -> Outcome {
         exclude_outside: false,
         extrapolation: 0.0,
     };
-    let mut y = call.host(0)?;
+    let shape = call.shape(0)?;
     let scales = match call.constants(1)? {
         Some(scales) => scales,
         None => call.numbers("scales")?.ok_or(Fault::MissingInput(1))?,
     };
-    for (at, (to, scale)) in planned(&y.shape.clone(), Some(scales), None, "stretch")?.into_iter().enumerate() {
-        let axis = Axis { from: y.shape[at], to, scale, region: (0.0, 1.0) };
-        let taps: Vec<Taps> = (0..to).map(|index| axis.taps(index, &rule)).collect();
-        y = resampled(&y, at, &taps, 0.0);
+    let mut steps = Vec::new();
+    for (at, (to, scale)) in planned(&shape, Some(scales), None, "stretch")?.into_iter().enumerate() {
+        let axis = Axis { from: shape[at], to, scale, region: (0.0, 1.0) };
+        steps.push((at, (0..to).map(|index| axis.taps(index, &rule)).collect()));
     }
-    call.answer(y)
+    carried_out(call, &steps, 0.0)
 }

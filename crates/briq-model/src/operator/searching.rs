@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::gradient::{Matrix, mapped};
 use super::space::Around;
 use super::{Call, Fault, Operator, Outcome, axis};
 use crate::value::{Elements, HostTensor};
@@ -29,7 +30,7 @@ pub(super) fn order(tensor: &HostTensor, left: usize, right: usize) -> Ordering 
 
 fn extreme(call: &mut Call, wanted: Ordering) -> Outcome {
     let (keep, last) = (call.flag("keepdims", true)?, call.flag("select_last_index", false)?);
-    let x = call.host(0)?;
+    let x = call.detached(0)?;
     let axis = axis(call.int("axis", 0)?, x.shape.len())?;
     let better = |new: usize, old: usize| {
         let order = order(&x, new, old);
@@ -49,7 +50,8 @@ fn extreme(call: &mut Call, wanted: Ordering) -> Outcome {
 
 fn top_k(call: &mut Call) -> Outcome {
     let largest = call.flag("largest", true)?;
-    let x = call.host(0)?;
+    let value = call.inputs.first().cloned().flatten().ok_or(Fault::MissingInput(0))?;
+    let x = call.detached(0)?;
     let count = match call.constant(1)? {
         Some(count) => count as usize,
         None => call.size("k", 1)?,
@@ -74,7 +76,7 @@ fn top_k(call: &mut Call) -> Outcome {
             (places[to], ranks[to]) = (lane[rank], rank);
         }
     }
-    Ok(vec![call.place(x.pick(&shape, places)), call.place(HostTensor::indices(&shape, ranks))])
+    Ok(vec![call.picked(value, &shape, places, None)?, call.place(HostTensor::indices(&shape, ranks))])
 }
 
 /// The different slices along an axis, or elements, with where they are found first and how often.
@@ -118,9 +120,12 @@ fn unique(call: &mut Call) -> Outcome {
 
 fn cumulate(call: &mut Call, start: f64, function: fn(f64, f64) -> f64) -> Outcome {
     let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
-    let x = call.host(0)?;
     let given = call.integers(1)?.and_then(|given| given.first().copied()).ok_or(Fault::MissingInput(1))?;
-    let axis = axis(given, x.shape.len())?;
+    let axis = axis(given, call.shape(0)?.len())?;
+    if call.learns(0) && call.node.operator == "CumSum" {
+        return summed_up(call, axis, exclusive, reverse);
+    }
+    let x = call.host(0)?;
     let mut numbers = x.to_floats();
     for lane in Around::new(&x.shape, axis).lanes() {
         let mut lane: Vec<usize> = lane.collect();
@@ -135,4 +140,18 @@ fn cumulate(call: &mut Call, start: f64, function: fn(f64, f64) -> f64) -> Outco
         }
     }
     call.answer(HostTensor::floats(x.element, &x.shape, numbers))
+}
+
+/// A running sum as a linear map: a gradient flows back through it.
+fn summed_up(call: &mut Call, axis: usize, exclusive: bool, reverse: bool) -> Outcome {
+    let length = call.shape(0)?[axis];
+    let mut matrix = Matrix::zeros(length, length);
+    for (from, to) in (0..length).flat_map(|from| (0..length).map(move |to| (from, to))) {
+        let before = if reverse { from > to } else { from < to };
+        if before || from == to && !exclusive {
+            matrix.add(from, to, 1.0);
+        }
+    }
+    let x = call.tensor(0)?;
+    super::one(mapped(call, x, axis, matrix))
 }

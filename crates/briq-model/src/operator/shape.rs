@@ -6,7 +6,7 @@ use burn::tensor::Shape;
 
 use super::space::{broadcast, spread};
 use super::{Call, Fault, Operator, Outcome, axes, axis};
-use crate::value::{HostTensor, Value, reshape as reshaped};
+use crate::value::{HostTensor, Value, is_learnt, reshape as reshaped};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("Identity", |call| Ok(vec![call.value(0)?])),
@@ -22,7 +22,7 @@ pub(super) const OPERATORS: &[(&str, Operator)] = &[
 /// The same elements in another shape.
 pub(super) fn to_shape(call: &mut Call, shape: &[usize]) -> Outcome {
     let value = match call.value(0)? {
-        Value::Device(tensor) if shape.is_empty() && call.run.training.is_none() => {
+        Value::Device(tensor) if shape.is_empty() && !is_learnt(&tensor) => {
             Value::Host(super::call::fetch(tensor)?.reshaped(shape))
         }
         Value::Device(tensor) => Value::Device(reshaped(tensor, shape)),
@@ -98,8 +98,9 @@ fn expand(call: &mut Call) -> Outcome {
     let target = sizes(call, 1)?;
     let from = call.shape(0)?;
     let shape = broadcast(&from, &target)?;
-    if call.on_device(0) && shape.len() == from.len() {
-        return super::one(Dispatch::float_expand(call.tensor(0)?, Shape::from(shape)));
+    if call.on_device(0) && (shape.len() == from.len() || call.learns(0)) {
+        let lead = [vec![1; shape.len() - from.len()], from].concat();
+        return super::one(Dispatch::float_expand(reshaped(call.tensor(0)?, &lead), Shape::from(shape)));
     }
     let x = call.host(0)?;
     call.answer(x.pick(&shape, spread(&x.shape, &shape)))

@@ -40,14 +40,14 @@ impl Range {
     }
 }
 
-fn cut(tensor: &HostTensor, ranges: &[Range]) -> HostTensor {
+fn cut(call: &Call, value: &Value, ranges: &[Range]) -> Result<Value, Fault> {
     let shape: Vec<usize> = ranges.iter().map(|range| range.count).collect();
-    let strides = strides(&tensor.shape);
+    let strides = strides(&value.shape());
     let from = |at: Vec<usize>| {
         let along = at.iter().zip(ranges).map(|(index, range)| (range.start + *index as i64 * range.step) as usize);
         position(&along.collect::<Vec<_>>(), &strides)
     };
-    tensor.pick(&shape, coordinates(&shape).map(from))
+    call.picked(value.clone(), &shape, coordinates(&shape).map(from), None)
 }
 
 fn cut_on_device(tensor: DeviceTensor, ranges: &[Range]) -> DeviceTensor {
@@ -62,10 +62,7 @@ fn cut_value(call: &Call, value: &Value, ranges: &[Range]) -> Result<Value, Faul
     let forward = ranges.iter().all(|range| range.step > 0 && range.count > 0);
     match value {
         Value::Device(tensor) if forward => Ok(Value::Device(cut_on_device(tensor.clone(), ranges))),
-        Value::Device(_) if call.run.training.is_some() => Err(Fault::because("no gradient flows backwards in steps")),
-        Value::Device(tensor) => Ok(call.place(cut(&super::call::fetch(tensor.clone())?, ranges))),
-        Value::Host(tensor) => Ok(call.place(cut(tensor, ranges))),
-        _ => Err(Fault::WrongKind { index: 0, expected: "a tensor" }),
+        other => cut(call, other, ranges),
     }
 }
 
@@ -125,8 +122,7 @@ pub(super) fn pieces(call: &Call, value: &Value, axis: usize, sizes: &[i64]) -> 
 fn concat(call: &mut Call) -> Outcome {
     let given = call.int("axis", 0)?;
     let axis = axis(given, call.shape(0)?.len())?;
-    let learns = call.run.training.is_some() && call.any_on_device();
-    if learns || (0..call.inputs.len()).all(|index| call.on_device(index)) {
+    if call.any_learns() || (0..call.inputs.len()).all(|index| call.on_device(index)) {
         let parts = (0..call.inputs.len()).map(|index| call.tensor(index)).collect::<Result<Vec<_>, _>>()?;
         return one(Dispatch::float_cat(parts, axis));
     }
@@ -190,30 +186,29 @@ fn pad(call: &mut Call) -> Outcome {
         let pads: Vec<_> = pads.iter().map(|(begin, end)| (*begin as usize, *end as usize)).collect();
         return one(Dispatch::float_pad(x, &pads, PadMode::Constant(fill as f32)));
     }
-    let x = call.host(0)?;
+    let x = call.value(0)?;
     let fill = match call.host_or_none(2)? {
         Some(fill) => fill,
-        None => HostTensor::floats(x.element, &[], [0.0]),
+        None => HostTensor::floats(x.element(), &[], [0.0]),
     };
-    call.answer(padded(&x, &pads, mode, &fill)?)
+    Ok(vec![padded(call, x, &pads, mode, &fill)?])
 }
 
-fn padded(x: &HostTensor, pads: &[(i64, i64)], mode: &str, fill: &HostTensor) -> Result<HostTensor, Fault> {
+fn padded(call: &Call, x: Value, pads: &[(i64, i64)], mode: &str, fill: &HostTensor) -> Result<Value, Fault> {
+    let from = x.shape();
     let length = |(size, (begin, end)): (&usize, &(i64, i64))| usize::try_from(*size as i64 + begin + end).ok();
-    let shape = x.shape.iter().zip(pads).map(length).collect::<Option<Vec<_>>>();
+    let shape = from.iter().zip(pads).map(length).collect::<Option<Vec<_>>>();
     let shape = shape.ok_or_else(|| Fault::because("more is taken away than there is"))?;
-    let strides = strides(&x.shape);
-    let mut all = x.clone();
-    all.append(&fill.cast(x.element));
-    let outside = x.count();
+    let strides = strides(&from);
+    let outside = from.iter().product();
     let source = |at: Vec<usize>| {
-        let along = at.iter().zip(pads).zip(&x.shape);
+        let along = at.iter().zip(pads).zip(&from);
         let inside: Option<Vec<usize>> =
             along.map(|((index, (begin, _)), size)| fold(*index as i64 - begin, *size as i64, mode)).collect();
         inside.map_or(outside, |inside| position(&inside, &strides))
     };
     let places: Vec<usize> = coordinates(&shape).map(source).collect();
-    Ok(all.pick(&shape, places))
+    call.picked(x, &shape, places, Some(fill))
 }
 
 /// Where an index that may lie outside an axis is taken from.
@@ -234,17 +229,18 @@ fn fold(index: i64, size: i64, mode: &str) -> Option<usize> {
 
 fn center_crop_pad(call: &mut Call) -> Outcome {
     let target = super::shape::sizes(call, 1)?;
-    let x = call.host(0)?;
+    let x = call.value(0)?;
+    let from = x.shape();
     let along = match call.ints("axes")? {
-        Some(given) => axes(&given, x.shape.len())?,
-        None => (0..x.shape.len()).collect(),
+        Some(given) => axes(&given, from.len())?,
+        None => (0..from.len()).collect(),
     };
-    let mut pads = vec![(0, 0); x.shape.len()];
+    let mut pads = vec![(0, 0); from.len()];
     for (axis, &wanted) in along.into_iter().zip(&target) {
-        let more = wanted as i64 - x.shape[axis] as i64;
+        let more = wanted as i64 - from[axis] as i64;
         let begin = if more < 0 { -(-more / 2) } else { more / 2 };
         pads[axis] = (begin, more - begin);
     }
-    let fill = HostTensor::floats(x.element, &[], [0.0]);
-    call.answer(padded(&x, &pads, "constant", &fill)?)
+    let fill = HostTensor::floats(x.element(), &[], [0.0]);
+    Ok(vec![padded(call, x, &pads, "constant", &fill)?])
 }

@@ -40,7 +40,8 @@ pub(super) struct Prepared {
     pub(super) digest: Blake3Digest,
     pub(super) normalization: Normalize,
     pub(super) normalized: bool,
-    outputs: usize,
+    /// How many numbers an answer has: one for each class, or one for a regression.
+    pub(super) outputs: usize,
 }
 
 /// Reads, splits and normalises what the recipe names.
@@ -94,8 +95,9 @@ fn prepare(section: &DataSection, data: Dataset, split: &Split, fitted: Normaliz
 }
 
 impl Prepared {
-    /// The network has to give one number for each class, or one for a regression.
-    pub(super) fn check_output(&self, layers: &Layers) -> Result<(), ModelError> {
+    /// The network, whether its layers are declared in the recipe or not, has to give one number for each class, or one
+    /// for a regression.
+    pub(super) fn check_output(&self, layers: &Layers, declared: bool) -> Result<(), ModelError> {
         if layers.output_shape == [self.outputs] {
             return Ok(());
         }
@@ -105,7 +107,11 @@ impl Prepared {
             "the last layer gives {:?} for each example, and {what} need [{}]",
             layers.output_shape, self.outputs
         );
-        Err(ModelError::invalid(message).advise(format!("end with a dense layer of {} units", self.outputs)))
+        Err(ModelError::invalid(message).advise(if declared {
+            format!("end with a dense layer of {} units", self.outputs)
+        } else {
+            "give --replace-head for a new last layer, or data with as many classes".to_owned()
+        }))
     }
 }
 

@@ -8,8 +8,8 @@ use crate::value::{DeviceTensor, dimensions};
 
 /// The mean loss of a batch.
 ///
-/// `output` is `[batch, n]`; for cross-entropy it holds logits. `target` has the same shape: one-hot
-/// rows for classes, the values themselves for a regression.
+/// `output` is `[batch, n]`, or has more axes behind these; for cross-entropy it holds logits along the second axis.
+/// `target` has the same shape: one-hot for classes, the values themselves for a regression.
 pub(crate) fn loss(kind: Loss, output: DeviceTensor, target: DeviceTensor) -> DeviceTensor {
     match kind {
         Loss::CrossEntropy => cross_entropy(output, target),
@@ -21,10 +21,11 @@ pub(crate) fn loss(kind: Loss, output: DeviceTensor, target: DeviceTensor) -> De
     }
 }
 
-/// `-Σ t · log softmax(z)`, averaged over the batch.
+/// `-Σ t · log softmax(z)`, averaged over everything that is classified.
 fn cross_entropy(logits: DeviceTensor, target: DeviceTensor) -> DeviceTensor {
-    let batch = dimensions(&logits)[0];
+    let shape = dimensions(&logits);
+    let classified = shape.iter().product::<usize>() / shape[1].max(1);
     let logarithms = Dispatch::log_softmax(logits, 1);
     let total = Dispatch::float_sum(Dispatch::float_mul(logarithms, target));
-    Dispatch::float_mul_scalar(total, Scalar::Float(-1.0 / batch as f64))
+    Dispatch::float_mul_scalar(total, Scalar::Float(-1.0 / classified as f64))
 }

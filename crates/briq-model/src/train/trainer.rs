@@ -1,30 +1,32 @@
 //! The training loop: forward, backward, step, validate, keep the best.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use briq_graph::Graph;
-use briq_graph::layers::Network as Layers;
+use briq_graph::layers::{Network as Layers, Parameter};
 use briq_spec::recipe::{Loss, Monitor, TrainSection};
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::{AutodiffBackend as _, Dispatch};
 use burn::tensor::Device;
 
+use super::backward::{backward, leaves};
 use super::checkpoint::{Checkpoint, HostParameters, Progress};
 use super::examples::{Examples, shuffled};
 use super::history::{Ended, EpochRecord, History};
 use super::loss::loss;
 use super::optimizer::{self, Optimizer};
 use super::schedule::learning_rate;
+use super::tally::{Tally, right_answers};
 use crate::error::ModelError;
 use crate::initialize;
 use crate::network::{Network, Parameters, upload_all};
 use crate::operator::{Run, Training};
-use crate::value::{DeviceTensor, Value, dimensions, download, upload};
+use crate::value::{DeviceTensor, Value, detached, dimensions, download, upload};
 
 /// What is trained, on what, and how.
 pub struct Task<'a> {
-    /// The network as the recipe's layers declare it.
+    /// The network: as the recipe's layers declare it, or from elsewhere with its values in place.
     pub layers: &'a Layers,
     /// The recipe's `[train]`.
     pub section: &'a TrainSection,
@@ -32,8 +34,10 @@ pub struct Task<'a> {
     pub train: &'a Examples,
     /// The validation part; may be empty.
     pub validation: &'a Examples,
-    /// Parameters to begin with, by name; those that it does not hold are drawn from the seed.
+    /// Parameters to begin with, by name; those that neither it nor the graph holds are drawn from the seed.
     pub start: Option<&'a HostParameters>,
+    /// Parameters that stay as they are, by name; frozen running statistics are used instead of the batch's.
+    pub frozen: &'a [String],
     /// Where it runs.
     pub device: Device,
     /// Where progress is kept; none to keep nothing.
@@ -107,39 +111,17 @@ struct Trainer<'a> {
     task: &'a Task<'a>,
     graph: Arc<Graph>,
     network: Network,
-    /// Positions of the parameters among the graph's initializers, with whether each is trainable.
-    positions: Vec<(usize, bool)>,
+    /// Positions of the parameters among the graph's initializers.
+    positions: Vec<usize>,
+    /// Those of them that a gradient changes.
+    learnt: BTreeSet<usize>,
+    frozen: Arc<BTreeSet<String>>,
     parameters: Parameters,
     optimizer: Box<dyn Optimizer>,
     epoch: usize,
     best_value: Option<f64>,
     best: HostParameters,
     history: History,
-}
-
-/// Sums over an epoch.
-#[derive(Default)]
-struct Tally {
-    examples: usize,
-    loss: f64,
-    right: usize,
-}
-
-impl Tally {
-    fn add(&mut self, examples: usize, loss: f64, right: usize) {
-        self.examples += examples;
-        self.loss += loss * examples as f64;
-        self.right += right;
-    }
-
-    fn loss(&self) -> f64 {
-        self.loss / self.examples.max(1) as f64
-    }
-
-    fn accuracy(&self, examples: &Examples) -> Option<f64> {
-        let classes = !examples.classes.is_empty();
-        classes.then(|| self.right as f64 / self.examples.max(1) as f64)
-    }
 }
 
 impl<'a> Trainer<'a> {
@@ -153,10 +135,29 @@ impl<'a> Trainer<'a> {
         let parameters = upload_all(&graph, task.device.as_dispatch(), |unset| {
             Err(ModelError::invalid(format!("parameter `{}` has no value", unset.name)))
         })?;
-        let positions = positions(&graph, task.layers);
+        let positions = self::positions(&graph, task.layers, |_| true);
+        let trained = |parameter: &Parameter| parameter.trainable && !task.frozen.contains(&parameter.name);
+        let learnt: BTreeSet<usize> = self::positions(&graph, task.layers, trained).into_iter().collect();
+        if learnt.is_empty() {
+            return Err(ModelError::invalid("there is nothing to train: every parameter is frozen"));
+        }
+        let frozen = Arc::new(task.frozen.iter().cloned().collect());
         let optimizer = optimizer::build(&task.section.optimizer);
         let (best, history) = (HostParameters::new(), History::default());
-        Ok(Self { task, graph, network, positions, parameters, optimizer, epoch: 0, best_value: None, best, history })
+        Ok(Self {
+            task,
+            graph,
+            network,
+            positions,
+            learnt,
+            frozen,
+            parameters,
+            optimizer,
+            epoch: 0,
+            best_value: None,
+            best,
+            history,
+        })
     }
 
     fn batches(&self) -> usize {
@@ -184,7 +185,7 @@ impl<'a> Trainer<'a> {
 
     /// Puts a checkpoint's parameters in place: all of them, and of the shapes that the layers want.
     fn take_parameters(&mut self, mut saved: HostParameters) -> Result<(), ModelError> {
-        for &(position, _) in &self.positions {
+        for &position in &self.positions {
             let initializer = &self.graph.initializers[position];
             let found = saved.iter().position(|(name, ..)| *name == initializer.name);
             let (name, shape, values) =
@@ -221,22 +222,22 @@ impl<'a> Trainer<'a> {
 
     /// One step on one batch: its loss and how many answers were right.
     fn learn(&mut self, batch: &Examples, rate: f64, step: u64) -> Result<(f64, usize), ModelError> {
-        let tracked = self.tracked();
+        let tracked = leaves(&self.parameters, &self.learnt);
         let seed = self.task.section.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut run = Run { training: Some(Training { seed, statistics: Vec::new() }), ..Run::default() };
-        let output = self.forward(&tracked, batch, true, &mut run)?;
-        let target = Dispatch::from_inner(self.targets(batch));
-        let loss = loss(self.task.section.loss, output.clone(), target);
-        let value = self.finite(Dispatch::inner(loss.clone()))?;
-        let gradients = Dispatch::backward(loss);
-        for (position, trainable) in self.positions.clone() {
+        let training = Training { seed, statistics: Vec::new(), frozen: self.frozen.clone() };
+        let mut run = Run { training: Some(training), ..Run::default() };
+        let output = self.forward(&tracked, batch, &mut run)?;
+        let loss = loss(self.task.section.loss, output.clone(), self.targets(batch));
+        let value = self.finite(detached(loss.clone()))?;
+        let gradients = backward(loss)?;
+        for position in self.learnt.clone() {
             let Value::Device(parameter) = &tracked[position] else { continue };
-            if let Some(gradient) = trainable.then(|| Dispatch::grad(parameter, &gradients)).flatten() {
+            if let Some(gradient) = Dispatch::grad(parameter, &gradients) {
                 self.step(position, rate, gradient);
             }
         }
         self.keep_statistics(run);
-        Ok((value, right_answers(download(Dispatch::inner(output)).map_err(ModelError::device)?, batch)))
+        Ok((value, right_answers(download(detached(output)).map_err(ModelError::device)?, batch)))
     }
 
     fn step(&mut self, position: usize, rate: f64, gradient: DeviceTensor) {
@@ -246,34 +247,11 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// The parameters as leaves of a gradient's graph.
-    fn tracked(&self) -> Parameters {
-        let mut tracked = self.parameters.clone();
-        for value in &mut tracked {
-            if let Value::Device(tensor) = value {
-                *tensor = Dispatch::from_inner(tensor.clone());
-            }
-        }
-        for &(position, trainable) in &self.positions {
-            if let Value::Device(tensor) = &mut tracked[position] {
-                *tensor = Dispatch::float_set_require_grad(tensor.clone(), trainable);
-            }
-        }
-        tracked
-    }
-
-    fn forward(
-        &self,
-        parameters: &[Value],
-        batch: &Examples,
-        tracked: bool,
-        run: &mut Run,
-    ) -> Result<DeviceTensor, ModelError> {
+    fn forward(&self, parameters: &[Value], batch: &Examples, run: &mut Run) -> Result<DeviceTensor, ModelError> {
         let input = self.graph.inputs.first().ok_or_else(|| ModelError::invalid("the network has no input"))?;
         let mut shape = vec![batch.len()];
         shape.extend(input.shape.iter().skip(1).filter_map(briq_graph::Dim::fixed));
         let features = upload(batch.features.clone(), &shape, self.task.device.as_dispatch());
-        let features = if tracked { Dispatch::from_inner(features) } else { features };
         let mut outputs = self.network.run(parameters, vec![Value::Device(features)], run)?;
         match outputs.pop() {
             Some(Value::Device(output)) => Ok(output),
@@ -298,7 +276,7 @@ impl<'a> Trainer<'a> {
         let mut tally = Tally::default();
         for rows in rows.chunks(256) {
             let batch = self.task.validation.select(rows);
-            let output = self.forward(&self.parameters, &batch, false, &mut Run::default())?;
+            let output = self.forward(&self.parameters, &batch, &mut Run::default())?;
             let value = self.finite(loss(self.task.section.loss, output.clone(), self.targets(&batch)))?;
             tally.add(rows.len(), value, right_answers(download(output).map_err(ModelError::device)?, &batch));
         }
@@ -343,7 +321,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn host_parameters(&self) -> Result<HostParameters, ModelError> {
-        let named = |&(position, _): &(usize, bool)| match &self.parameters[position] {
+        let named = |&position: &usize| match &self.parameters[position] {
             Value::Device(tensor) => {
                 let values = download(tensor.clone()).map_err(ModelError::device)?;
                 Ok((self.graph.initializers[position].name.clone(), dimensions(tensor), values))
@@ -386,6 +364,7 @@ fn filled(task: &Task<'_>) -> Result<Graph, ModelError> {
         let values = match given {
             Some((name, shape, _)) if *shape != parameter.shape => return Err(misfit(name, shape, &parameter.shape)),
             Some((_, _, values)) => values.clone(),
+            None if graph.initializer(&parameter.name).is_some_and(|own| own.inline().is_some()) => continue,
             None => initialize::values(parameter, task.section.seed, stream),
         };
         if let Some(initializer) = graph.initializer_mut(&parameter.name) {
@@ -399,19 +378,13 @@ fn misfit(name: &str, given: &[usize], wanted: &[usize]) -> ModelError {
     ModelError::invalid(format!("parameter `{name}` is given as {given:?}, and the layers want {wanted:?}"))
 }
 
-fn positions(graph: &Graph, layers: &Layers) -> Vec<(usize, bool)> {
+/// The positions, among the graph's initializers, of some parameters.
+fn positions(graph: &Graph, layers: &Layers, wanted: impl Fn(&Parameter) -> bool) -> Vec<usize> {
     let find = |name: &str| graph.initializers.iter().position(|initializer| initializer.name == name);
-    let parameters = layers.parameters.iter();
-    parameters.filter_map(|parameter| Some((find(&parameter.name)?, parameter.trainable))).collect()
+    layers.parameters.iter().filter(|parameter| wanted(parameter)).filter_map(|one| find(&one.name)).collect()
 }
 
 fn output_name(graph: &Graph) -> Result<&str, ModelError> {
     let output = graph.outputs.first().ok_or_else(|| ModelError::invalid("the network has no output"))?;
     Ok(&output.name)
-}
-
-/// How many rows of `[batch, classes]` scores have their largest one at the right class.
-fn right_answers(scores: Vec<f32>, batch: &Examples) -> usize {
-    let rows = scores.chunks(batch.outputs.max(1));
-    rows.zip(&batch.classes).filter(|(scores, class)| crate::evaluate::largest(scores) == **class).count()
 }

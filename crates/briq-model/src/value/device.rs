@@ -1,7 +1,9 @@
 //! Rank-erased tensors on a device.
 
 use burn::backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
-use burn::backend::{Dispatch, DispatchDevice, DispatchTensor, TensorMetadata};
+use burn::backend::{
+    AutodiffBackend as _, Dispatch, DispatchAutodiffContext, DispatchDevice, DispatchTensor, TensorMetadata,
+};
 use burn::tensor::{DType, Shape, TensorData, read_sync};
 
 /// A rank-erased tensor on a device.
@@ -29,6 +31,18 @@ pub(crate) fn download(tensor: DeviceTensor) -> Result<Vec<f32>, String> {
     };
     let data = data.map_err(|error| error.to_string())?;
     Ok(data.convert::<f32>().iter::<f32>().collect())
+}
+
+/// Whether the tensor is computed from parameters that are being learnt, so that a gradient flows back through it.
+///
+/// Tensors that are not take part in the same operations as constants.
+pub(crate) fn is_learnt(tensor: &DeviceTensor) -> bool {
+    tensor.autodiff != DispatchAutodiffContext::Disabled
+}
+
+/// The same numbers, as a constant.
+pub(crate) fn detached(tensor: DeviceTensor) -> DeviceTensor {
+    if is_learnt(&tensor) { Dispatch::inner(tensor) } else { tensor }
 }
 
 pub(crate) fn reshape(tensor: DeviceTensor, shape: &[usize]) -> DeviceTensor {

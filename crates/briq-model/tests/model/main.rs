@@ -3,6 +3,7 @@
 
 mod backends;
 mod casting;
+mod module;
 mod operators;
 mod recipes;
 mod training;

@@ -59,6 +59,7 @@ fn step(backend: Backend) -> (f64, Vec<f64>) {
         train: &examples,
         validation: &Examples::default(),
         start: Some(&start),
+        frozen: &[],
         device: backend.device().unwrap(),
         checkpoint: None,
         fingerprint: String::new(),

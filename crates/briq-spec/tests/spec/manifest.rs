@@ -46,6 +46,8 @@ fn manifest() -> Manifest {
         lineage: Lineage {
             base: None,
             source: None,
+            base_version: None,
+            frozen: Vec::new(),
             data: vec![DataDigest {
                 name: "digits.csv".to_owned(),
                 rows: 7,
