@@ -64,7 +64,7 @@ pub use error::{ModelError, ModelErrorKind};
 pub use evaluate::{Confusion, Evaluation, evaluate, largest};
 pub use import::{Imported, import_onnx};
 pub use loader::{engine, labels, load, structure};
-pub use operator::operator_names;
+pub use operator::operators;
 pub use project::{Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE};
 pub use runner::Runner;
 pub use train::{Ended, EpochRecord, Examples, History, HostParameters, Observer, Silent, Task, Trained, train};

@@ -1,6 +1,5 @@
 //! A graph whose operators are resolved, ready to run on a device.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use burn::backend::DispatchDevice;
 
 use crate::error::ModelError;
 use crate::operator::{self, Call, Fault, Operator, Outcome, Run};
-use crate::value::{HostTensor, Value, upload};
+use crate::value::{HostTensor, Value, on_every_backend, said, upload};
 
 /// The values of a graph's initializers, in the graph's order.
 pub(crate) type Parameters = Vec<Value>;
@@ -65,7 +64,7 @@ impl Network {
         let plan = Plan::for_values(&graph, wanted)?;
         let prepare = |step: &Step| {
             let node = &graph.nodes[step.node];
-            Ok((resolve(node)?, bodies(node, graph.opset, &device)?))
+            Ok((resolve(node, &graph)?, bodies(node, graph.opset, &device)?))
         };
         let operators = plan.steps.iter().map(prepare).collect::<Result<_, ModelError>>()?;
         Ok(Self { graph, plan, operators, device })
@@ -122,13 +121,7 @@ impl Network {
 /// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
 fn guarded(operator: Operator, call: &mut Call) -> Outcome {
     let outcome = catch_unwind(AssertUnwindSafe(|| operator(call).and_then(|values| call.settled(values))));
-    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(message(panic.as_ref()))))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the backend refuses: {}", text.unwrap_or("it does not say why"))
+    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(format!("the backend refuses: {}", said(panic.as_ref())))))
 }
 
 /// Moves a value out of its slot at its last use, so that the backend may compute in place.
@@ -140,8 +133,13 @@ fn read(slots: &mut [Option<Value>], slot: usize, step: &Step) -> Option<Value> 
     slots[slot].clone()
 }
 
-fn resolve(node: &Node) -> Result<Operator, ModelError> {
-    let unknown = || ModelError::unsupported(node.label(), format!("operator `{}` is not known", node.operator));
+fn resolve(node: &Node, graph: &Graph) -> Result<Operator, ModelError> {
+    let unknown = || {
+        let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
+        let set = graph.domains.get(&node.domain).unwrap_or(&graph.opset);
+        let reason = format!("operator `{}` of domain `{domain}` is not known (operator set {set})", node.operator);
+        ModelError::unsupported(node.label(), reason)
+    };
     operator::find(&node.domain, &node.operator).ok_or_else(unknown)
 }
 
@@ -170,7 +168,7 @@ pub(crate) fn upload_all<'a>(
 }
 
 fn constant(initializer: &Initializer, bytes: &[u8], device: &DispatchDevice) -> Result<Value, ModelError> {
-    let whole = initializer.element == ElementType::F32 && !initializer.shape.is_empty() && !bytes.is_empty();
+    let whole = initializer.element == ElementType::F32 && on_every_backend(&initializer.shape);
     if whole && bytes.len() == initializer.byte_length() {
         let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         return Ok(Value::Device(upload(values, &initializer.shape, device)));

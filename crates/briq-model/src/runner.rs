@@ -9,7 +9,7 @@ use burn::backend::DispatchDevice;
 use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::{Network, Parameters, upload_all};
-use crate::operator::{Run, fetch};
+use crate::operator::{Run, fetch, with_bodies};
 use crate::value::{HostTensor, Value};
 
 /// A graph with its parameters on a device, ready to run.
@@ -36,7 +36,9 @@ impl Runner {
         let parameters = upload_all(graph, &device, external)?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let network = Network::new(Arc::new(without_values(graph)), &names, device.clone())?;
+        let mut graph = without_values(graph);
+        with_bodies(&mut graph);
+        let network = Network::new(Arc::new(graph), &names, device.clone())?;
         Ok(Self { network, parameters, device, outputs })
     }
 

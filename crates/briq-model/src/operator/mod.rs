@@ -11,19 +11,27 @@ mod cast;
 mod comparison;
 mod control;
 mod convolution;
+mod encoding;
 mod generation;
+mod gradient;
 mod indexing;
 mod learning;
 mod linear;
+mod linear_models;
+mod mersenne_twister;
 mod normalization;
+mod optimization;
 mod pooling;
 mod quantization;
+mod random;
 mod rearranging;
 mod recurrent;
 mod reduction;
+mod regions;
 mod resampling;
 mod sampling;
 mod scattering;
+mod scoring;
 mod searching;
 mod sequence;
 mod shape;
@@ -31,13 +39,17 @@ mod signal;
 mod slicing;
 mod softmax;
 mod space;
+mod terms;
 mod text;
 mod transposed_convolution;
+mod tree_ensembles;
+mod trees;
 mod unary;
 
 use crate::value::{DeviceTensor, HostTensor, Value};
 
 pub(crate) use call::{Call, fetch};
+pub(crate) use gradient::with_bodies;
 
 /// What an operator may ask of, or leave to, the run that it is part of.
 #[derive(Debug, Default)]
@@ -97,9 +109,11 @@ const STANDARD: &[Family] = &[
     normalization::OPERATORS,
     pooling::OPERATORS,
     quantization::OPERATORS,
+    random::OPERATORS,
     rearranging::OPERATORS,
     recurrent::OPERATORS,
     reduction::OPERATORS,
+    regions::OPERATORS,
     resampling::OPERATORS,
     sampling::OPERATORS,
     scattering::OPERATORS,
@@ -109,32 +123,40 @@ const STANDARD: &[Family] = &[
     signal::OPERATORS,
     slicing::OPERATORS,
     softmax::OPERATORS,
+    terms::OPERATORS,
     text::OPERATORS,
     transposed_convolution::OPERATORS,
     unary::OPERATORS,
 ];
 
-/// The families of a domain.
-fn families(domain: &str) -> &'static [Family] {
-    match domain {
-        "" | "ai.onnx" => STANDARD,
-        "ai.onnx.ml" => &[learning::OPERATORS],
-        _ => &[],
-    }
-}
+/// Every operator of classical machine learning.
+const CLASSICAL: &[Family] =
+    &[encoding::OPERATORS, learning::OPERATORS, linear_models::OPERATORS, tree_ensembles::OPERATORS];
 
-/// The operator with this name.
+/// The domains, each with its families.
+const DOMAINS: &[(&str, &[Family])] = &[
+    ("ai.onnx", STANDARD),
+    ("ai.onnx.ml", CLASSICAL),
+    ("ai.onnx.preview.training", &[gradient::OPERATORS, optimization::OPERATORS]),
+];
+
+/// The operator with this name; the standard domain has an empty name too.
 pub(crate) fn find(domain: &str, name: &str) -> Option<Operator> {
-    let mut all = families(domain).iter().copied().flatten();
+    let domain = if domain.is_empty() { "ai.onnx" } else { domain };
+    let (_, families) = DOMAINS.iter().find(|(known, _)| *known == domain)?;
+    let mut all = families.iter().copied().flatten();
     all.find(|(known, _)| *known == name).map(|&(_, operator)| operator)
 }
 
-/// The names of all operators of the standard domain, sorted.
+/// Every operator that a network may hold, as its domain and its name, sorted.
 #[must_use]
-pub fn operator_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = STANDARD.iter().copied().flatten().map(|&(name, _)| name).collect();
-    names.sort_unstable();
-    names
+pub fn operators() -> Vec<(&'static str, &'static str)> {
+    let of = |&(domain, families): &(&'static str, &'static [Family])| {
+        families.iter().copied().flatten().map(move |&(name, _)| (domain, name))
+    };
+    let mut all: Vec<_> = DOMAINS.iter().flat_map(of).collect();
+    all.sort_unstable();
+    all
 }
 
 /// An axis counted from the front, given one that may count from the back.
