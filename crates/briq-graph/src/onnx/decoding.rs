@@ -64,8 +64,8 @@ fn decode_opsets(imports: &[proto::OperatorSet]) -> Result<(u32, BTreeMap<String
         let domain = if import.domain == "ai.onnx" { "" } else { &import.domain };
         let version = u32::try_from(import.version)
             .map_err(|_| malformed(format!("operator set `{domain}`"), format!("its version is {}", import.version)))?;
-        if versions.insert(domain.to_owned(), version).is_some() {
-            return Err(malformed(format!("operator set `{domain}`"), "it is imported twice"));
+        if versions.insert(domain.to_owned(), version).is_some_and(|other| other != version) {
+            return Err(malformed(format!("operator set `{domain}`"), "it is imported in two versions"));
         }
     }
     let alone = if versions.is_empty() { None } else { Some(1) };

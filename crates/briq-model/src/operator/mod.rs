@@ -39,6 +39,7 @@ mod signal;
 mod slicing;
 mod softmax;
 mod space;
+mod support_vectors;
 mod terms;
 mod text;
 mod transposed_convolution;
@@ -130,8 +131,13 @@ const STANDARD: &[Family] = &[
 ];
 
 /// Every operator of classical machine learning.
-const CLASSICAL: &[Family] =
-    &[encoding::OPERATORS, learning::OPERATORS, linear_models::OPERATORS, tree_ensembles::OPERATORS];
+const CLASSICAL: &[Family] = &[
+    encoding::OPERATORS,
+    learning::OPERATORS,
+    linear_models::OPERATORS,
+    support_vectors::OPERATORS,
+    tree_ensembles::OPERATORS,
+];
 
 /// The domains, each with its families.
 const DOMAINS: &[(&str, &[Family])] = &[

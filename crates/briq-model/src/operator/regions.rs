@@ -66,7 +66,8 @@ impl Cutting {
         let (tall, wide) = (cell(at(1), at(3), self.height), cell(at(0), at(2), self.width));
         let grid = |cell: f64| if self.samples > 0 { self.samples } else { cell.ceil().max(0.0) as usize };
         let (down, across) = (grid(tall), grid(wide));
-        if [self.height, self.width, down, across].into_iter().try_fold(1, usize::checked_mul) > Some(MAX_SAMPLES) {
+        let samples = [self.height, self.width, down, across].into_iter().try_fold(1, usize::checked_mul);
+        if samples.is_none_or(|samples| samples > MAX_SAMPLES) {
             return Err(Fault::because(format!("region {region:?} is too large")));
         }
         let place = |start: f64, size: f64, cell: usize, sample: usize, samples: usize| {
@@ -124,20 +125,52 @@ fn roi_align(call: &mut Call) -> Outcome {
 struct Deformed {
     image: [usize; 2],
     output: [usize; 2],
-    taps: usize,
+    channels: usize,
+    filters: usize,
+    groups: usize,
     /// Groups of channels that share offsets.
     sharing: usize,
     window: Window,
 }
 
 impl Deformed {
+    /// Reads the node's attributes; the tensors are `[batch, channels, …]`, `[filters, channels / groups, …]` and
+    /// `[batch, sharing · taps · 2, …]`.
+    fn of(call: &Call, x: &[usize], weight: &[usize], offset: &[usize]) -> Result<Self, Fault> {
+        let misfit = || Fault::because(format!("{weight:?} and {offset:?} do not deform {x:?}"));
+        let (&[batch, channels, rows, columns], &[filters, part, _, _], &[images, moves, height, width]) =
+            (x, weight, offset)
+        else {
+            return Err(misfit());
+        };
+        let (groups, sharing) = (call.size("group", 1)?.max(1), call.size("offset_group", 1)?.max(1));
+        let window = Window::of(call, &weight[2..], x)?;
+        let taps: usize = window.kernel.iter().product();
+        let grouped = part.checked_mul(groups) == Some(channels) && filters % groups == 0 && channels % sharing == 0;
+        if [x, weight].iter().any(|shape| shape.contains(&0))
+            || !grouped
+            || images != batch
+            || Some(moves) != (2 * taps).checked_mul(sharing)
+        {
+            return Err(misfit());
+        }
+        Ok(Self { image: [rows, columns], output: [height, width], channels, filters, groups, sharing, window })
+    }
+
+    fn taps(&self) -> usize {
+        self.window.kernel.iter().product()
+    }
+
+    fn cells(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
     /// Where tap `tap` of output `cell` reads, given the offsets of one image.
     fn place(&self, offsets: &[f64], group: usize, tap: usize, cell: usize) -> (f64, f64) {
-        let cells = self.output[0] * self.output[1];
         let along = |axis: usize, output: usize, kernel: usize| {
             let window = &self.window;
             let start = output * window.stride[axis] + kernel * window.dilation[axis];
-            let moved = offsets[((group * self.taps + tap) * 2 + axis) * cells + cell];
+            let moved = offsets[((group * self.taps() + tap) * 2 + axis) * self.cells() + cell];
             start as f64 - window.padding[axis].0 as f64 + moved
         };
         let (width, columns) = (self.window.kernel[1], self.output[1]);
@@ -155,63 +188,54 @@ impl Deformed {
         row(top) * (1.0 - (y - top)) + row(top + 1.0) * (y - top)
     }
 
-    /// What every tap of every cell reads of one channel, weighed by the mask.
-    fn columns(&self, image: &[f64], offsets: &[f64], mask: Option<&[f64]>, group: usize) -> Vec<f64> {
-        let cells = self.output[0] * self.output[1];
-        let reads = (0..self.taps).flat_map(|tap| (0..cells).map(move |cell| (tap, cell)));
-        let one = |(tap, cell)| {
-            let weight = mask.map_or(1.0, |mask| mask[(group * self.taps + tap) * cells + cell]);
-            weight * self.read(image, self.place(offsets, group, tap, cell))
+    /// What every tap of every cell reads of each channel of one image, weighed by the mask.
+    fn reads(&self, image: &[f64], offsets: &[f64], mask: Option<&[f64]>) -> Vec<Vec<f64>> {
+        let (taps, cells) = (self.taps(), self.cells());
+        let channel = |(channel, plane): (usize, &[f64])| {
+            let group = channel / (self.channels / self.sharing);
+            let one = |at: usize| {
+                let weight = mask.map_or(1.0, |mask| mask[group * taps * cells + at]);
+                weight * self.read(plane, self.place(offsets, group, at / cells, at % cells))
+            };
+            (0..taps * cells).map(one).collect()
         };
-        reads.map(one).collect()
+        image.chunks(self.image[0] * self.image[1]).enumerate().map(channel).collect()
+    }
+
+    /// The sum of what one filter reads, for each cell.
+    fn filtered(&self, filter: usize, kernel: &[f64], reads: &[Vec<f64>]) -> Vec<f64> {
+        let (taps, cells) = (self.taps(), self.cells());
+        let first = filter / (self.filters / self.groups) * (self.channels / self.groups);
+        let dot = |cell: usize| {
+            let parts = kernel.iter().enumerate();
+            parts.map(|(at, weight)| weight * reads[first + at / taps][at % taps * cells + cell]).sum()
+        };
+        (0..cells).map(dot).collect()
     }
 }
 
 /// Dai et al. (2017), with the masks of Zhu et al. (2019).
 fn deformable_conv(call: &mut Call) -> Outcome {
-    let (groups, sharing) = (call.size("group", 1)?.max(1), call.size("offset_group", 1)?.max(1));
     let (x, weight, offset) = (call.host(0)?, call.host(1)?, call.host(2)?);
     let (bias, mask) = (call.constants(3)?, call.host_or_none(4)?);
-    let misfit = || Fault::because(format!("{:?} and {:?} do not deform {:?}", weight.shape, offset.shape, x.shape));
-    let (&[batch, channels, rows, columns], &[filters, per_group, _, _]) =
-        (x.shape.as_slice(), weight.shape.as_slice())
-    else {
-        return Err(misfit());
-    };
-    let &[_, _, height, width] = offset.shape.as_slice() else { return Err(misfit()) };
-    let window = Window::of(call, &weight.shape[2..], &x.shape)?;
-    let taps = window.kernel.iter().product::<usize>();
-    let shape = Deformed { image: [rows, columns], output: [height, width], taps, sharing, window };
-    let masked = mask.as_ref().is_none_or(|mask| mask.shape == [batch, sharing * taps, height, width]);
-    let fits = per_group * groups == channels && filters % groups == 0 && channels % sharing == 0 && masked;
-    let biased = bias.as_ref().is_none_or(|bias| bias.len() == filters);
-    if !fits || !biased || offset.shape[..2] != [batch, sharing * taps * 2] {
-        return Err(misfit());
-    }
-    let mut results = Vec::with_capacity(batch * filters * height * width);
-    let (numbers, weights, offsets) = (x.to_floats(), weight.to_floats(), offset.to_floats());
+    let shape = Deformed::of(call, &x.shape, &weight.shape, &offset.shape)?;
+    let (taps, filters) = (shape.taps(), shape.filters);
+    let bias = bias.unwrap_or_else(|| vec![0.0; filters]);
     let masks = mask.map(|mask| mask.to_floats());
+    if bias.len() != filters || masks.as_ref().is_some_and(|mask| mask.len() * 2 != offset.count()) {
+        return Err(Fault::because("its bias or its mask does not fit the kernel"));
+    }
+    let (numbers, weights, offsets) = (x.to_floats(), weight.to_floats(), offset.to_floats());
+    let batch = x.shape[0];
+    let size = |count: usize| count.checked_div(batch).unwrap_or(0);
+    let of = |image: usize, size: usize| image * size..(image + 1) * size;
+    let mut results = Vec::new();
     for image in 0..batch {
-        let part = |numbers: &[f64], size: usize| numbers[image * size..(image + 1) * size].to_vec();
-        let cells = height * width;
-        let offsets = part(&offsets, sharing * taps * 2 * cells);
-        let mask = masks.as_ref().map(|mask| part(mask, sharing * taps * cells));
-        let reads = (0..channels).map(|channel| {
-            let start = (image * channels + channel) * rows * columns;
-            let group = channel / (channels / shape.sharing);
-            shape.columns(&numbers[start..start + rows * columns], &offsets, mask.as_deref(), group)
-        });
-        let reads: Vec<Vec<f64>> = reads.collect();
-        for filter in 0..filters {
-            let first = filter / (filters / groups) * per_group;
-            let kernel = &weights[filter * per_group * taps..(filter + 1) * per_group * taps];
-            let start = bias.as_ref().map_or(0.0, |bias| bias[filter]);
-            let dot = |cell: usize| {
-                let parts = kernel.iter().enumerate();
-                start + parts.map(|(at, w)| w * reads[first + at / taps][at % taps * cells + cell]).sum::<f64>()
-            };
-            results.extend((0..cells).map(dot));
+        let mask = masks.as_ref().map(|mask| &mask[of(image, size(mask.len()))]);
+        let reads = shape.reads(&numbers[of(image, size(x.count()))], &offsets[of(image, size(offset.count()))], mask);
+        for (filter, kernel) in weights.chunks(taps * (shape.channels / shape.groups)).enumerate() {
+            results.extend(shape.filtered(filter, kernel, &reads).into_iter().map(|sum| sum + bias[filter]));
         }
     }
-    call.answer(HostTensor::floats(x.element, &[batch, filters, height, width], results))
+    call.answer(HostTensor::floats(x.element, &[batch, filters, shape.output[0], shape.output[1]], results))
 }

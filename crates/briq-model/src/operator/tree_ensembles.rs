@@ -80,49 +80,80 @@ fn whole(branches: &[Branch], root: usize) -> Next {
     }
 }
 
-/// Before operator set 5: nodes by the numbers of their tree and their own, leaves among them.
+/// The nodes of trees before operator set 5, leaves among them, by the numbers of their tree and their own.
+struct Nodes<'a> {
+    trees: Vec<usize>,
+    places: HashMap<(usize, usize), usize>,
+    modes: &'a [String],
+}
+
+impl<'a> Nodes<'a> {
+    fn of(call: &Call<'a>) -> Result<Self, Fault> {
+        let (trees, own) = (given(call, "nodes_treeids")?, given(call, "nodes_nodeids")?);
+        let places = trees.iter().copied().zip(own).zip(0..).collect();
+        let modes = call.strings("nodes_modes")?.unwrap_or_default();
+        if modes.len() != trees.len() {
+            return Err(Fault::because("the lists of the trees differ in length"));
+        }
+        Ok(Self { trees, places, modes })
+    }
+
+    /// Where the node of a tree stands.
+    fn place(&self, tree: usize, node: usize) -> Result<usize, Fault> {
+        let lost = || Fault::because("a tree leads to a node that is not there");
+        self.places.get(&(tree, node)).copied().ok_or_else(lost)
+    }
+
+    fn next(&self, place: usize) -> Next {
+        if self.modes[place] == "LEAF" { Next::Leaf(place) } else { Next::Branch(place) }
+    }
+
+    /// The first node of each tree.
+    fn roots(&self) -> Vec<Next> {
+        let firsts = (0..self.trees.len()).filter(|&at| at == 0 || self.trees[at - 1] != self.trees[at]);
+        firsts.map(|at| self.next(at)).collect()
+    }
+
+    /// A branch for each node; those of leaves lead nowhere else.
+    fn branches(&self, call: &Call) -> Result<Vec<Branch>, Fault> {
+        let numbers = numbers(call, "nodes_values", "nodes_values_as_tensor")?;
+        let features = given(call, "nodes_featureids")?;
+        let (holds, fails) = (given(call, "nodes_truenodeids")?, given(call, "nodes_falsenodeids")?);
+        let missing = call.sizes("nodes_missing_value_tracks_true")?.unwrap_or_default();
+        let branch = |(index, mode): (usize, &String)| {
+            let leaf = mode == "LEAF";
+            let known = Comparison::ALL.iter().find(|(name, _)| name == mode).map(|(_, comparison)| *comparison);
+            let known = known.or(leaf.then_some(Comparison::Equal));
+            let to = |node: usize| {
+                if leaf { Ok(Next::Leaf(index)) } else { Ok(self.next(self.place(self.trees[index], node)?)) }
+            };
+            Ok(Branch {
+                comparison: known.ok_or_else(|| Fault::because(format!("mode `{mode}` of a node is not known")))?,
+                feature: at(&features, index)?,
+                number: at(&numbers, index)?,
+                members: Vec::new(),
+                missing_holds: missing.get(index).is_some_and(|holds| *holds != 0),
+                holds: to(at(&holds, index)?)?,
+                fails: to(at(&fails, index)?)?,
+            })
+        };
+        self.modes.iter().enumerate().map(branch).collect()
+    }
+}
+
+/// Before operator set 5: what leaves give stands in lists of its own, under these names.
 fn named_forest(call: &Call, [trees, nodes, ids]: [&'static str; 3], weights: &[f64]) -> Result<Forest, Fault> {
-    let (owners, own) = (given(call, "nodes_treeids")?, given(call, "nodes_nodeids")?);
-    let names: Vec<(usize, usize)> = owners.iter().copied().zip(own).collect();
-    let places: HashMap<(usize, usize), usize> = names.iter().copied().zip(0..).collect();
-    let modes = call.strings("nodes_modes")?.unwrap_or_default();
-    let splits = numbers(call, "nodes_values", "nodes_values_as_tensor")?;
-    let features = given(call, "nodes_featureids")?;
-    let (holds, fails) = (given(call, "nodes_truenodeids")?, given(call, "nodes_falsenodeids")?);
-    let missing = call.sizes("nodes_missing_value_tracks_true")?.unwrap_or_default();
-    if [modes.len(), splits.len(), features.len(), holds.len(), fails.len()] != [names.len(); 5] {
-        return Err(Fault::because("the lists of the trees differ in length"));
-    }
-    let next = |index: usize| if modes[index] == "LEAF" { Next::Leaf(index) } else { Next::Branch(index) };
-    let lost = || Fault::because("a tree leads to a node that is not there");
-    let to = |index: usize, node: usize| places.get(&(names[index].0, node)).map(|at| next(*at)).ok_or_else(lost);
-    let mut branches = Vec::with_capacity(names.len());
-    for (index, mode) in modes.iter().enumerate() {
-        let leaf = mode == "LEAF";
-        let known = Comparison::ALL.iter().find(|(name, _)| name == mode).map(|(_, comparison)| *comparison);
-        let known = known.or(leaf.then_some(Comparison::Equal));
-        branches.push(Branch {
-            comparison: known.ok_or_else(|| Fault::because(format!("mode `{mode}` of a node is not known")))?,
-            feature: features[index],
-            number: splits[index],
-            members: Vec::new(),
-            missing_holds: missing.get(index).is_some_and(|holds| *holds != 0),
-            holds: if leaf { Next::Leaf(index) } else { to(index, holds[index])? },
-            fails: if leaf { Next::Leaf(index) } else { to(index, fails[index])? },
-        });
-    }
-    let mut leaves = vec![Vec::new(); names.len()];
+    let all = Nodes::of(call)?;
+    let branches = all.branches(call)?;
+    let mut leaves = vec![Vec::new(); branches.len()];
     let (trees, nodes, ids) = (given(call, trees)?, given(call, nodes)?, given(call, ids)?);
     let mut targets = 0;
     for (index, weight) in weights.iter().enumerate() {
-        let place = *places.get(&(at(&trees, index)?, at(&nodes, index)?)).ok_or_else(lost)?;
         let target = at(&ids, index)?;
         targets = targets.max(target.saturating_add(1));
-        leaves[place].push((target, *weight));
+        leaves[all.place(at(&trees, index)?, at(&nodes, index)?)?].push((target, *weight));
     }
-    let firsts = (0..names.len()).filter(|index| owners[..*index].last() != Some(&owners[*index]));
-    let roots = firsts.map(next).collect();
-    Ok(Forest { roots, branches, leaves, targets })
+    Ok(Forest { roots: all.roots(), branches, leaves, targets })
 }
 
 /// The scores of all rows, as a matrix.

@@ -138,6 +138,10 @@ def classical():
     vectors = {"coefficients": numbers(4), "support_vectors": numbers(12), "rho": [0.3], "n_supports": 4}
     for kernel in ("LINEAR", "POLY", "RBF", "SIGMOID"):
         learned(f"svm_regressor_{kernel.lower()}", "SVMRegressor", [numpy.abs(x)], kernel_type=kernel, kernel_params=[0.4, 2.5, 2.0], **vectors)
+    machine = {"coefficients": numbers(8), "support_vectors": numbers(12), "vectors_per_class": [2, 1, 1], "rho": numbers(3)}
+    machine |= {"kernel_type": "RBF", "kernel_params": [0.4, 0.0, 3.0], "classlabels_ints": [5, 6, 7]}
+    learned("svm_classifier", "SVMClassifier", [x], 2, **machine)
+    learned("svm_classifier_probable", "SVMClassifier", [x], 2, prob_a=[-1.5, -0.7, -2.0], prob_b=[0.1, -0.2, 0.0], **machine)
     words = numpy.array([["a", "b"], ["c", "d"]], object)
     learned("label_encoder_names", "LabelEncoder", [words], keys_strings=["a", "c"], values_int64s=[7, 9], default_int64=-3)
     learned("label_encoder_floats", "LabelEncoder", [numpy.array([1.5, -4, 2], numpy.float32)], keys_floats=[1.5, -4.0], values_strings=["one", "none"])

@@ -3,6 +3,7 @@
 
 mod compare;
 mod listing;
+mod refusals;
 mod suite;
 
 use std::collections::BTreeMap;
