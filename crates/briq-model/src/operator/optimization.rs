@@ -42,8 +42,8 @@ fn moved<const N: usize>(
     }
     let numbers: Vec<Vec<f64>> = parts.iter().map(HostTensor::to_floats).collect();
     let mut columns = vec![Vec::with_capacity(first.count()); N - 1];
-    for at in 0..first.count() {
-        let row = update(std::array::from_fn(|part| numbers[part][at]));
+    let rows = (0..first.count()).map(|at| update(std::array::from_fn(|part| numbers[part][at])));
+    for row in rows {
         columns.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
     }
     Ok(columns.into_iter().map(|column| HostTensor::floats(first.element, &first.shape, column)).collect())

@@ -31,12 +31,15 @@ fn ints(numbers: &[i64]) -> Attribute {
     Attribute::Ints(numbers.to_vec())
 }
 
+/// An operator, the shapes of its inputs, its attributes.
+type Case = (&'static str, Vec<&'static [usize]>, Vec<(&'static str, Attribute)>);
+
 #[test]
 fn rejects_windows_that_do_not_move() {
-    let image: &[usize] = &[1, 2, 5, 5];
-    let kernel: &[usize] = &[2, 1, 3, 3];
+    let image: &'static [usize] = &[1, 2, 5, 5];
+    let kernel: &'static [usize] = &[2, 1, 3, 3];
     let pool = ("kernel_shape", ints(&[2, 2]));
-    let cases: [(&str, Vec<&[usize]>, Vec<(&str, Attribute)>); 11] = [
+    let cases: [Case; 11] = [
         ("Conv", vec![image, kernel], vec![("group", Attribute::Int(2)), ("strides", ints(&[0, 1]))]),
         ("Conv", vec![image, kernel], vec![("group", Attribute::Int(2)), ("dilations", ints(&[1, 0]))]),
         ("Conv", vec![image, kernel], vec![("group", Attribute::Int(0))]),
