@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::conformance;
 use crate::process::{self, succeeds};
 use crate::workspace::{BUILD, Workspace};
 
@@ -14,6 +15,9 @@ pub(crate) const COMMANDS: &str = "docs/src/reference/commands.md";
 
 /// The generated page that says what each exit code means.
 const EXIT_CODES: &str = "docs/src/reference/exit-codes.md";
+
+/// The generated page of operators.
+const OPERATORS: &str = "docs/src/reference/operators.md";
 
 /// What stands above every generated page.
 const GENERATED: &str = "This page is generated from the program by `cargo xtask docs --write`, and compared in CI.\n";
@@ -31,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let program = workspace.build_briq()?;
     generated(&workspace.root.join(COMMANDS), &commands_page(&program)?, arguments.write)?;
     generated(&workspace.root.join(EXIT_CODES), &exit_codes_page(&help(&program, &[])?)?, arguments.write)?;
+    generated(&workspace.root.join(OPERATORS), &conformance::page(workspace, GENERATED)?, arguments.write)?;
     rustdoc(workspace)?;
     book(workspace)
 }

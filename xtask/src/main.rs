@@ -10,6 +10,7 @@ mod workspace;
 mod bench;
 mod briq;
 mod ci;
+mod conformance;
 mod demo;
 mod deploy;
 mod docs;
@@ -43,6 +44,8 @@ enum Verb {
     Tidy(tidy::Arguments),
     /// Measure build times, sizes, packaging and serving; `runtime` compares predictions with peers
     Bench(bench::Arguments),
+    /// Run ONNX's own backend tests on every backend, and on other runtimes
+    Conformance(conformance::Arguments),
     /// Build the documentation and check its generated pages
     Docs(docs::Arguments),
     /// Take a model from source to a gated rollout
@@ -67,6 +70,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Ci(arguments) => ci::run(&workspace, &arguments),
         Verb::Tidy(arguments) => tidy::run(&workspace, &arguments),
         Verb::Bench(arguments) => bench::run(&workspace, &arguments),
+        Verb::Conformance(arguments) => conformance::run(&workspace, &arguments),
         Verb::Docs(arguments) => docs::run(&workspace, &arguments),
         Verb::Deploy(arguments) => deploy::run(&workspace, &arguments),
     }

@@ -8,7 +8,7 @@ use crate::error::ModelError;
 use crate::network::Stored;
 use crate::optimization::Optimization;
 use crate::runner::{NodeTime, Runner, on_host};
-use crate::value::{HostTensor, Value, download, upload};
+use crate::value::{HostTensor, Value, download, on_every_backend, upload};
 
 /// A graph with its parameters on a device, ready to answer.
 ///
@@ -81,7 +81,7 @@ impl BurnEngine {
     }
 
     fn feed(&self, tensor: &Tensor) -> Result<Value, EngineError> {
-        if tensor.datatype == DataType::Fp32 && !tensor.shape.is_empty() && !tensor.shape.contains(&0) {
+        if tensor.datatype == DataType::Fp32 && on_every_backend(&tensor.shape) {
             return Ok(Value::Device(upload(tensor.as_f32()?, &tensor.shape, self.runner.device())));
         }
         let host = HostTensor::from_bytes(element(tensor.datatype), &tensor.shape, &tensor.data);

@@ -73,7 +73,7 @@ pub use network::Stored;
 pub use value::Mapped;
 pub use loader::{engine, labels, load, structure};
 pub use module::module_graph;
-pub use operator::operator_names;
+pub use operator::operators;
 pub use optimization::Optimization;
 pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
 pub use runner::{NodeTime, Runner};

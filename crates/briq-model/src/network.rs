@@ -1,6 +1,5 @@
 //! A graph whose operators are resolved, ready to run on a device.
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use burn::backend::DispatchDevice;
 use crate::error::ModelError;
 use crate::kernel::{self, Kernel};
 use crate::operator::{self, Call, Fault, Operator, Outcome, Run};
-use crate::value::{HostTensor, Mapped, Value, upload};
+use crate::value::{HostTensor, Mapped, Value, on_every_backend, said, upload};
 
 /// The values of a graph's initializers, in the graph's order.
 pub(crate) type Parameters = Vec<Value>;
@@ -75,7 +74,7 @@ impl Network {
         let plan = Plan::for_values(&graph, wanted)?;
         let prepare = |step: &Step| {
             let node = &graph.nodes[step.node];
-            Ok(Prepared { operator: resolve(node)?, kernel: None, bodies: bodies(node, graph.opset, &device)? })
+            Ok(Prepared { operator: resolve(node, &graph)?, kernel: None, bodies: bodies(node, graph.opset, &device)? })
         };
         let operators = plan.steps.iter().map(prepare).collect::<Result<_, ModelError>>()?;
         Ok(Self { graph, plan, operators, device })
@@ -193,14 +192,7 @@ impl Prepared {
 /// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
 fn guarded(prepared: &Prepared, call: &mut Call) -> Outcome {
     let outcome = catch_unwind(AssertUnwindSafe(|| prepared.compute(call).and_then(|values| call.settled(values))));
-    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(panic_text(panic.as_ref()))))
-}
-
-/// What a backend said when it panicked.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the backend refuses: {}", text.unwrap_or("it does not say why"))
+    outcome.unwrap_or_else(|panic| Err(Fault::Unsupported(format!("the backend refuses: {}", said(panic.as_ref())))))
 }
 
 /// Moves a value out of its slot at its last use, so that the backend may compute in place.
@@ -212,8 +204,13 @@ fn read(slots: &mut [Option<Value>], slot: usize, step: &Step) -> Option<Value> 
     slots[slot].clone()
 }
 
-fn resolve(node: &Node) -> Result<Operator, ModelError> {
-    let unknown = || ModelError::unsupported(node.label(), format!("operator `{}` is not known", node.operator));
+fn resolve(node: &Node, graph: &Graph) -> Result<Operator, ModelError> {
+    let unknown = || {
+        let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
+        let set = graph.domains.get(&node.domain).unwrap_or(&graph.opset);
+        let reason = format!("operator `{}` of domain `{domain}` is not known (operator set {set})", node.operator);
+        ModelError::unsupported(node.label(), reason)
+    };
     operator::find(&node.domain, &node.operator).ok_or_else(unknown)
 }
 
@@ -264,13 +261,13 @@ fn constant(initializer: &Initializer, stored: &Stored, device: &DispatchDevice)
     if let Stored::Mapped(mapped) = stored
         && kernel::serves(device)
         && initializer.element == ElementType::F32
-        && !initializer.shape.is_empty()
+        && on_every_backend(&initializer.shape)
         && let Some(tensor) = mapped.tensor(&initializer.shape)
     {
         return Ok(Value::Device(tensor));
     }
     let bytes = stored.bytes();
-    let whole = initializer.element == ElementType::F32 && !initializer.shape.is_empty() && !bytes.is_empty();
+    let whole = initializer.element == ElementType::F32 && on_every_backend(&initializer.shape);
     if whole && bytes.len() == initializer.byte_length() {
         let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         return Ok(Value::Device(upload(values, &initializer.shape, device)));

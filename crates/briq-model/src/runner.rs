@@ -12,7 +12,7 @@ use burn::backend::DispatchDevice;
 use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::{Network, Parameters, Stored, upload_all};
-use crate::operator::{Run, fetch};
+use crate::operator::{Run, fetch, with_bodies};
 use crate::optimization::Optimization;
 use crate::value::{HostTensor, Value};
 
@@ -62,7 +62,9 @@ impl Runner {
         })?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let mut network = Network::new(Arc::new(without_values(graph)), &names, device.clone())?;
+        let mut graph = without_values(graph);
+        with_bodies(&mut graph);
+        let mut network = Network::new(Arc::new(graph), &names, device.clone())?;
         if optimization.kernels {
             network.settle(&mut parameters)?;
         }

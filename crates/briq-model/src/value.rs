@@ -9,7 +9,9 @@ mod small_float;
 use briq_graph::ElementType;
 use burn::backend::DispatchDevice;
 
-pub(crate) use device::{DeviceTensor, align, detached, dimensions, download, is_learnt, reshape, upload};
+pub(crate) use device::{
+    DeviceTensor, align, detached, dimensions, download, is_learnt, read, reshape, said, upload,
+};
 pub(crate) use host::{Elements, HostTensor, limits};
 pub use mapped::Mapped;
 pub(crate) use small_float::round as round_small;
@@ -45,14 +47,22 @@ impl Value {
         }
     }
 
-    /// Puts single-precision numbers on the device, but for scalars and empty tensors, which not every backend has.
+    /// Puts single-precision numbers on the device, where every backend has tensors of their shape.
     pub(crate) fn placed(tensor: HostTensor, device: &DispatchDevice) -> Self {
-        if tensor.element != ElementType::F32 || tensor.shape.is_empty() || tensor.shape.contains(&0) {
+        if tensor.element != ElementType::F32 || !on_every_backend(&tensor.shape) {
             return Self::Host(tensor);
         }
         let numbers = tensor.to_floats().into_iter().map(|number| number as f32).collect();
         Self::Device(upload(numbers, &tensor.shape, device))
     }
+}
+
+/// The most dimensions that every backend has.
+pub(crate) const MAX_RANK: usize = 6;
+
+/// Not every backend has scalars, empty tensors, or tensors of more than six dimensions.
+pub(crate) fn on_every_backend(shape: &[usize]) -> bool {
+    (1..=MAX_RANK).contains(&shape.len()) && !shape.contains(&0)
 }
 
 impl From<HostTensor> for Value {

@@ -6,7 +6,7 @@ use burn::backend::{Dispatch, Scalar};
 use super::arithmetic::broadcast_device;
 use super::unary::{on_device, unary};
 use super::{Call, Fault, Operator, Outcome, one};
-use crate::value::{DeviceTensor, HostTensor};
+use crate::value::{DeviceTensor, HostTensor, reshape};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("Relu", relu),
@@ -109,9 +109,14 @@ pub(super) fn softplus(x: DeviceTensor) -> DeviceTensor {
     Dispatch::float_add(Dispatch::float_log1p(small), Dispatch::relu(x))
 }
 
-/// Misra (2019).
+/// Misra (2019): `x tanh(softplus(x))`, where the hyperbolic tangent is `n / (n + 2)` with `n = e^x (e^x + 2)`; beyond
+/// 20 it is one in single precision.
 pub(super) fn mish(x: DeviceTensor) -> DeviceTensor {
-    Dispatch::float_mul(x.clone(), Dispatch::float_tanh(softplus(x)))
+    let exponential = Dispatch::float_exp(Dispatch::float_clamp_max(x.clone(), Scalar::Float(20.0)));
+    let shifted = Dispatch::float_add_scalar(exponential.clone(), Scalar::Float(2.0));
+    let n = Dispatch::float_mul(exponential, shifted);
+    let below = Dispatch::float_add_scalar(n.clone(), Scalar::Float(2.0));
+    Dispatch::float_mul(x, Dispatch::float_div(n, below))
 }
 
 fn softsign(x: DeviceTensor) -> DeviceTensor {
@@ -127,18 +132,27 @@ fn swish(call: &mut Call) -> Outcome {
 
 /// He et al. (2015): a slope for each channel, learnt.
 fn prelu(call: &mut Call) -> Outcome {
+    let slopes = slopes(call)?;
     if !call.on_device(0) {
-        let (x, slope) = (call.host(0)?, call.host(1)?);
-        let slopes = slope.to_floats();
-        let places = super::space::spread(&slope.shape, &x.shape);
-        let numbers = x.to_floats().into_iter().zip(places);
-        let y = numbers.map(|(x, at)| if x < 0.0 { x * slopes[at] } else { x });
+        let (x, slope) = (call.host(0)?, call.host(1)?.reshaped(&slopes));
+        let numbers = slope.to_floats();
+        let places = super::space::spread(&slopes, &x.shape);
+        let y = x.to_floats().into_iter().zip(places).map(|(x, at)| if x < 0.0 { x * numbers[at] } else { x });
         return call.answer(HostTensor::floats(x.element, &x.shape, y));
     }
-    let (x, slope) = (call.tensor(0)?, call.tensor(1)?);
+    let (x, slope) = (call.tensor(0)?, reshape(call.tensor(1)?, &slopes));
     let negative = Dispatch::float_clamp_max(x.clone(), Scalar::Float(0.0));
     let bent = broadcast_device(negative, slope, Dispatch::float_mul);
     one(Dispatch::float_add(Dispatch::relu(x), bent))
+}
+
+/// The shape in which the slopes broadcast: before operator set 7, a list of them was for the channels.
+fn slopes(call: &Call) -> Result<Vec<usize>, Fault> {
+    let (shape, slope) = (call.shape(0)?, call.shape(1)?);
+    if call.opset >= 7 || slope.len() != 1 || shape.len() < 2 {
+        return Ok(if slope.is_empty() { vec![1] } else { slope });
+    }
+    Ok([&slope[..], &vec![1; shape.len() - 2]].concat())
 }
 
 fn shrink(call: &mut Call) -> Outcome {

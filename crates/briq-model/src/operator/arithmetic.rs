@@ -1,5 +1,6 @@
 //! Element-wise arithmetic with broadcasting.
 
+use briq_graph::ElementType;
 use burn::backend::ops::{BoolTensorOps, FloatTensorOps};
 use burn::backend::{Dispatch, Scalar};
 use burn::tensor::{Shape, TensorData};
@@ -63,13 +64,12 @@ pub(super) fn combined(
 
 /// The exponent may be of another type than the base.
 fn pow(call: &mut Call) -> Outcome {
-    let single =
-        |value: &Option<Value>| value.as_ref().is_some_and(|value| value.element() == briq_graph::ElementType::F32);
+    let single = |value: &Option<Value>| value.as_ref().is_some_and(|value| value.element() == ElementType::F32);
     if call.any_on_device() && call.inputs.iter().all(single) {
         return binary(call, Dispatch::float_powf, f64::powf, |a, _| a);
     }
     let (base, exponent) = (call.host(0)?, call.host(1)?);
-    let exponent = if exponent.element.is_float() { exponent } else { exponent.cast(briq_graph::ElementType::F64) };
+    let exponent = if exponent.element.is_float() { exponent } else { exponent.cast(ElementType::F64) };
     call.answer(combined(&base, &exponent, f64::powf, |a, _| a)?)
 }
 
@@ -103,13 +103,28 @@ fn clip(call: &mut Call) -> Outcome {
 
 fn clip_host(call: &mut Call) -> Outcome {
     let mut x = call.host(0)?;
-    if let Some(least) = call.host_or_none(1)? {
+    if let Some(least) = bound_host(call, 1, "min", x.element)? {
         x = combined(&x, &least, f64::max, Ord::max)?;
     }
-    if let Some(most) = call.host_or_none(2)? {
+    if let Some(most) = bound_host(call, 2, "max", x.element)? {
         x = combined(&x, &most, f64::min, Ord::min)?;
     }
     call.answer(x)
+}
+
+/// As [`bound`], exact for every type.
+fn bound_host(
+    call: &mut Call,
+    index: usize,
+    name: &'static str,
+    element: ElementType,
+) -> Result<Option<HostTensor>, Fault> {
+    match call.host_or_none(index)? {
+        None if call.node.attributes.contains_key(name) => {
+            Ok(Some(HostTensor::floats(element, &[], [call.number(name, 0.0)?])))
+        }
+        given => Ok(given),
+    }
 }
 
 /// Bounds are inputs since operator set 11, attributes before.

@@ -3,11 +3,13 @@
 use briq_graph::{Attribute, ElementType, Node};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Dispatch, DispatchDevice, TensorMetadata};
-use burn::tensor::{DType, Shape, TensorData, read_sync};
+use burn::tensor::{DType, Shape, TensorData};
 
 use super::{Fault, Outcome, Run};
 use crate::network::{Bodies, Body};
-use crate::value::{DeviceTensor, HostTensor, Value, detached, dimensions, download, is_learnt, upload};
+use crate::value::{
+    DeviceTensor, HostTensor, MAX_RANK, Value, detached, dimensions, download, is_learnt, read, upload,
+};
 
 /// One call of an operator: its node, its inputs in order, and what the run carries along.
 pub(crate) struct Call<'a> {
@@ -57,9 +59,10 @@ impl<'a> Call<'a> {
         matches!(self.inputs.get(index), Some(Some(Value::Device(_))))
     }
 
-    /// Whether any input is on the device.
+    /// Whether any input is on the device, and the device has room for the dimensions of all of them.
     pub(crate) fn any_on_device(&self) -> bool {
-        (0..self.inputs.len()).any(|index| self.on_device(index))
+        let deep = self.inputs.iter().flatten().any(|value| value.shape().len() > MAX_RANK);
+        !deep && (0..self.inputs.len()).any(|index| self.on_device(index))
     }
 
     /// Whether a gradient flows back through the input.
@@ -310,8 +313,7 @@ pub(crate) fn fetch(tensor: DeviceTensor) -> Result<HostTensor, Fault> {
     }
     let shape = dimensions(&tensor);
     if tensor.dtype() == DType::F64 {
-        let data = read_sync(Dispatch::float_into_data(tensor));
-        let data = data.map_err(|error| Fault::Unsupported(error.to_string()))?;
+        let data = read(tensor).map_err(Fault::Unsupported)?;
         return Ok(HostTensor::floats(ElementType::F64, &shape, data.iter::<f64>()));
     }
     let numbers = download(tensor).map_err(Fault::Unsupported)?;

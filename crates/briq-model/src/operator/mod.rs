@@ -11,21 +11,29 @@ mod cast;
 mod comparison;
 mod control;
 mod convolution;
+mod differentiation;
+mod encoding;
 mod fused;
 mod generation;
 mod gradient;
 mod indexing;
 mod learning;
 mod linear;
+mod linear_models;
+mod mersenne_twister;
 mod normalization;
+mod optimization;
 mod pooling;
 mod quantization;
+mod random;
 mod rearranging;
 mod recurrent;
 mod reduction;
+mod regions;
 mod resampling;
 mod sampling;
 mod scattering;
+mod scoring;
 mod searching;
 mod sequence;
 mod shape;
@@ -33,8 +41,12 @@ mod signal;
 mod slicing;
 mod softmax;
 mod space;
+mod support_vectors;
+mod terms;
 mod text;
 mod transposed_convolution;
+mod tree_ensembles;
+mod trees;
 mod unary;
 
 use std::collections::BTreeSet;
@@ -45,6 +57,7 @@ use crate::value::{DeviceTensor, HostTensor, Value};
 
 pub(crate) use call::{Call, fetch};
 pub(crate) use convolution::Window;
+pub(crate) use differentiation::with_bodies;
 pub(crate) use pooling::pooled_shape;
 
 /// What an operator may ask of, or leave to, the run that it is part of.
@@ -109,9 +122,11 @@ const STANDARD: &[Family] = &[
     normalization::OPERATORS,
     pooling::OPERATORS,
     quantization::OPERATORS,
+    random::OPERATORS,
     rearranging::OPERATORS,
     recurrent::OPERATORS,
     reduction::OPERATORS,
+    regions::OPERATORS,
     resampling::OPERATORS,
     sampling::OPERATORS,
     scattering::OPERATORS,
@@ -121,33 +136,46 @@ const STANDARD: &[Family] = &[
     signal::OPERATORS,
     slicing::OPERATORS,
     softmax::OPERATORS,
+    terms::OPERATORS,
     text::OPERATORS,
     transposed_convolution::OPERATORS,
     unary::OPERATORS,
 ];
 
-/// The families of a domain.
-fn families(domain: &str) -> &'static [Family] {
-    match domain {
-        "" | "ai.onnx" => STANDARD,
-        "ai.onnx.ml" => &[learning::OPERATORS],
-        briq_graph::pass::FUSED_DOMAIN => &[fused::OPERATORS],
-        _ => &[],
-    }
-}
+/// Every operator of classical machine learning.
+const CLASSICAL: &[Family] = &[
+    encoding::OPERATORS,
+    learning::OPERATORS,
+    linear_models::OPERATORS,
+    support_vectors::OPERATORS,
+    tree_ensembles::OPERATORS,
+];
 
-/// The operator with this name.
+/// The domains, each with its families.
+const DOMAINS: &[(&str, &[Family])] = &[
+    ("ai.onnx", STANDARD),
+    ("ai.onnx.ml", CLASSICAL),
+    ("ai.onnx.preview.training", &[differentiation::OPERATORS, optimization::OPERATORS]),
+];
+
+/// The operator with this name; the standard domain has an empty name too.
 pub(crate) fn find(domain: &str, name: &str) -> Option<Operator> {
-    let mut all = families(domain).iter().copied().flatten();
+    let domain = if domain.is_empty() { "ai.onnx" } else { domain };
+    let fused: (&str, &[Family]) = (briq_graph::pass::FUSED_DOMAIN, &[fused::OPERATORS]);
+    let (_, families) = DOMAINS.iter().copied().chain([fused]).find(|(known, _)| *known == domain)?;
+    let mut all = families.iter().copied().flatten();
     all.find(|(known, _)| *known == name).map(|&(_, operator)| operator)
 }
 
-/// The names of all operators of the standard domain, sorted.
+/// Every operator that a network may hold, as its domain and its name, sorted.
 #[must_use]
-pub fn operator_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = STANDARD.iter().copied().flatten().map(|&(name, _)| name).collect();
-    names.sort_unstable();
-    names
+pub fn operators() -> Vec<(&'static str, &'static str)> {
+    let of = |&(domain, families): &(&'static str, &'static [Family])| {
+        families.iter().copied().flatten().map(move |&(name, _)| (domain, name))
+    };
+    let mut all: Vec<_> = DOMAINS.iter().flat_map(of).collect();
+    all.sort_unstable();
+    all
 }
 
 /// An axis counted from the front, given one that may count from the back.

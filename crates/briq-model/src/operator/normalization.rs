@@ -214,12 +214,12 @@ fn dropout(call: &mut Call) -> Outcome {
     one(Dispatch::float_mul(x, mask))
 }
 
-/// Outside of training nothing is dropped.
+/// Outside of training nothing is dropped, but where the node itself says that it trains.
 fn kept(call: &mut Call) -> Outcome {
     let mask = HostTensor::bools(&call.shape(0)?, std::iter::repeat_n(true, call.shape(0)?.iter().product()));
-    let trains = call.constant(2)?.unwrap_or(0.0) != 0.0;
-    if trains && call.constant(1)?.unwrap_or(0.5) > 0.0 {
-        return Err(Fault::because("dropping at random is for training"));
+    let (ratio, trains) = (call.constant(1)?.unwrap_or(0.5), call.constant(2)?.unwrap_or(0.0) != 0.0);
+    if trains && ratio > 0.0 {
+        return super::random::dropout(call, ratio);
     }
     Ok(vec![call.value(0)?, Value::Host(mask)])
 }

@@ -236,10 +236,12 @@ fn max_unpool(call: &mut Call) -> Outcome {
     let mut natural = x.shape[..2].to_vec();
     for axis in 0..window.kernel.len() {
         let (begin, end) = window.padding[axis];
-        let size = (x.shape[axis + 2] - 1) * window.stride[axis] + window.kernel[axis];
+        let steps = x.shape[axis + 2].saturating_sub(1);
+        let size = steps.saturating_mul(window.stride[axis]).saturating_add(window.kernel[axis]);
         natural.push(size.saturating_sub(begin + end));
     }
     let shape = given.unwrap_or_else(|| natural.clone());
+    super::shape::bounded(&shape)?;
     let mut result = super::generation::zeros(x.element, &shape);
     let (small, large) = (strides(&natural), strides(&shape));
     for (from, place) in index.to_integers().into_iter().enumerate() {

@@ -118,11 +118,17 @@ fn resampled(x: &HostTensor, axis: usize, taps: &[Taps], extrapolation: f64) -> 
     HostTensor { element: x.element, shape, data: crate::value::Elements::Floats(results) }
 }
 
+/// The first `Resize`, of operator set 10, counted from the corner as `Upsample` did.
 fn resize(call: &mut Call) -> Outcome {
+    let older = call.opset < 11;
     let rule = Rule {
         mode: call.string("mode")?.unwrap_or("nearest"),
-        transformation: call.string("coordinate_transformation_mode")?.unwrap_or("half_pixel"),
-        nearest: call.string("nearest_mode")?.unwrap_or("round_prefer_floor"),
+        transformation: call.string("coordinate_transformation_mode")?.unwrap_or(if older {
+            "asymmetric"
+        } else {
+            "half_pixel"
+        }),
+        nearest: call.string("nearest_mode")?.unwrap_or(if older { "floor" } else { "round_prefer_floor" }),
         cubic: call.number("cubic_coeff_a", -0.75)?,
         antialias: call.flag("antialias", false)?,
         exclude_outside: call.flag("exclude_outside", false)?,
@@ -134,12 +140,12 @@ fn resize(call: &mut Call) -> Outcome {
         Some(given) => axes(&given, shape.len())?,
         None => (0..shape.len()).collect(),
     };
-    let older = call.opset < 11;
     let region = if older { None } else { call.constants(1)?.filter(|region| region.len() == 2 * along.len()) };
     let scales = call.constants(if older { 1 } else { 2 })?.filter(|scales| !scales.is_empty());
     let sizes = call.integers(3)?;
     let lengths: Vec<usize> = along.iter().map(|&axis| shape[axis]).collect();
     let plan = planned(&lengths, scales, sizes, policy)?;
+    super::shape::bounded(&plan.iter().map(|(to, _)| *to).collect::<Vec<_>>())?;
     let mut steps = Vec::new();
     for (at, (to, scale)) in plan.into_iter().enumerate() {
         let whole = (0.0, 1.0);
@@ -228,8 +234,10 @@ fn upsample(call: &mut Call) -> Outcome {
         Some(scales) => scales,
         None => call.numbers("scales")?.ok_or(Fault::MissingInput(1))?,
     };
+    let plan = planned(&shape, Some(scales), None, "stretch")?;
+    super::shape::bounded(&plan.iter().map(|(to, _)| *to).collect::<Vec<_>>())?;
     let mut steps = Vec::new();
-    for (at, (to, scale)) in planned(&shape, Some(scales), None, "stretch")?.into_iter().enumerate() {
+    for (at, (to, scale)) in plan.into_iter().enumerate() {
         let axis = Axis { from: shape[at], to, scale, region: (0.0, 1.0) };
         steps.push((at, (0..to).map(|index| axis.taps(index, &rule)).collect()));
     }

@@ -6,7 +6,7 @@ use burn::tensor::Shape;
 
 use super::space::{broadcast, spread};
 use super::{Call, Fault, Operator, Outcome, axes, axis};
-use crate::value::{HostTensor, Value, is_learnt, reshape as reshaped};
+use crate::value::{HostTensor, Value, is_learnt, on_every_backend, reshape as reshaped};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("Identity", |call| Ok(vec![call.value(0)?])),
@@ -22,7 +22,7 @@ pub(super) const OPERATORS: &[(&str, Operator)] = &[
 /// The same elements in another shape.
 pub(super) fn to_shape(call: &mut Call, shape: &[usize]) -> Outcome {
     let value = match call.value(0)? {
-        Value::Device(tensor) if shape.is_empty() && !is_learnt(&tensor) => {
+        Value::Device(tensor) if !on_every_backend(shape) && !is_learnt(&tensor) => {
             Value::Host(super::call::fetch(tensor)?.reshaped(shape))
         }
         Value::Device(tensor) => Value::Device(reshaped(tensor, shape)),
@@ -112,11 +112,17 @@ pub(super) fn sizes(call: &mut Call, index: usize) -> Result<Vec<usize>, Fault> 
     let negative = |_| Fault::because(format!("{given:?} is no shape"));
     let sizes: Vec<usize> =
         given.iter().map(|size| usize::try_from(*size).map_err(negative)).collect::<Result<_, _>>()?;
-    let count = sizes.iter().copied().try_fold(1_usize, usize::checked_mul);
-    if count.is_none_or(|count| count > MAX_ELEMENTS) {
-        return Err(Fault::because(format!("a tensor of shape {sizes:?} is too large")));
-    }
+    bounded(&sizes)?;
     Ok(sizes)
+}
+
+/// Refuses shapes of more elements than a network computes.
+pub(super) fn bounded(shape: &[usize]) -> Result<(), Fault> {
+    let count = shape.iter().copied().try_fold(1_usize, usize::checked_mul);
+    if count.is_none_or(|count| count > MAX_ELEMENTS) {
+        return Err(Fault::because(format!("a tensor of shape {shape:?} is too large")));
+    }
+    Ok(())
 }
 
 /// The most elements of a tensor whose shape is itself computed.

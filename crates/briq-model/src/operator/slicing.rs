@@ -189,7 +189,7 @@ fn pad(call: &mut Call) -> Outcome {
     let x = call.value(0)?;
     let fill = match call.host_or_none(2)? {
         Some(fill) => fill,
-        None => HostTensor::floats(x.element(), &[], [0.0]),
+        None => HostTensor::floats(x.element(), &[], [call.number("value", 0.0)?]),
     };
     Ok(vec![padded(call, x, &pads, mode, &fill)?])
 }

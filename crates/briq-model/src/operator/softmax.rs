@@ -30,14 +30,17 @@ fn normalized(call: &mut Call, function: fn(DeviceTensor, usize) -> DeviceTensor
     super::one(reshape(function(flat, 1), &shape))
 }
 
-/// One at the first of the greatest along an axis.
+/// One at the first of the greatest, along the same axes as [`normalized`].
 fn hardmax(call: &mut Call) -> Outcome {
-    let given = call.int("axis", if call.opset >= 13 { -1 } else { 1 })?;
+    let newer = call.opset >= 13;
+    let given = call.int("axis", if newer { -1 } else { 1 })?;
     let x = call.host(0)?;
     let axis = axis(given, x.shape.len())?;
+    let flat = [x.shape[..axis].iter().product(), x.shape[axis..].iter().product()];
+    let (shape, axis) = if newer { (x.shape.as_slice(), axis) } else { (flat.as_slice(), 1) };
     let numbers = x.to_floats();
     let mut hot = vec![0.0; numbers.len()];
-    for lane in Around::new(&x.shape, axis).lanes() {
+    for lane in Around::new(shape, axis).lanes() {
         let best = lane.reduce(|best, place| if numbers[place] > numbers[best] { place } else { best });
         if let Some(best) = best {
             hot[best] = 1.0;

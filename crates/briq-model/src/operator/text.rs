@@ -1,11 +1,29 @@
 //! Operators on texts.
 
+use briq_graph::ElementType;
+
 use super::space::{broadcast, spread};
 use super::{Call, Fault, Operator, Outcome};
 use crate::value::{HostTensor, Value};
 
-pub(super) const OPERATORS: &[(&str, Operator)] =
-    &[("StringConcat", concat), ("StringSplit", split), ("StringNormalizer", normalize)];
+pub(super) const OPERATORS: &[(&str, Operator)] = &[
+    ("RegexFullMatch", full_match),
+    ("StringConcat", concat),
+    ("StringNormalizer", normalize),
+    ("StringSplit", split),
+];
+
+/// Whether each text as a whole is matched by a regular expression.
+fn full_match(call: &mut Call) -> Outcome {
+    let pattern = call.string("pattern")?.unwrap_or_default();
+    let whole = regex::Regex::new(&format!(r"\A(?:{pattern})\z"));
+    let whole = whole.map_err(|error| Fault::because(format!("`{pattern}` is no pattern: {error}")))?;
+    let x = call.host(0)?;
+    if x.element != ElementType::Text {
+        return Err(Fault::WrongKind { index: 0, expected: "text" });
+    }
+    call.answer(HostTensor::bools(&x.shape, x.as_texts().iter().map(|text| whole.is_match(text))))
+}
 
 fn concat(call: &mut Call) -> Outcome {
     let (left, right) = (call.host(0)?, call.host(1)?);

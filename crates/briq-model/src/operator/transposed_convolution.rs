@@ -21,12 +21,17 @@ fn conv_transpose(call: &mut Call) -> Outcome {
     }
     let (stride, dilation) = (each(call, "strides", rank)?, each(call, "dilations", rank)?);
     let extra = call.sizes("output_padding")?.unwrap_or_else(|| vec![0; rank]);
+    let groups = call.size("group", 1)?;
+    let empty = input.contains(&0) || kernel.contains(&0) || extra.len() != rank;
+    if empty || groups == 0 || input[1] % groups != 0 {
+        let text = format!("a kernel of shape {kernel:?} in {groups} groups does not spread {input:?}");
+        return Err(Fault::because(text));
+    }
     let full: Vec<usize> = (0..rank)
         .map(|axis| (input[axis + 2] - 1) * stride[axis] + (kernel[axis + 2] - 1) * dilation[axis] + 1)
         .collect();
     let cuts = cuts(call, &input[2..], &full, (&stride, &extra))?;
     let parts = (x, weight, bias);
-    let groups = call.size("group", 1)?;
     let y = match rank {
         1 => spread(parts, &stride, &dilation, groups, Dispatch::conv_transpose1d)?,
         2 => spread(parts, &stride, &dilation, groups, Dispatch::conv_transpose2d)?,

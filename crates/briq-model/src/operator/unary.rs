@@ -4,7 +4,7 @@ use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
 
 use super::{Call, Operator, Outcome, one};
-use crate::value::{DeviceTensor, Elements, HostTensor, Value};
+use crate::value::{DeviceTensor, Elements, HostTensor, Value, on_every_backend};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[
     ("Acos", |call| unary(call, Dispatch::float_acos, f64::acos)),
@@ -40,14 +40,20 @@ pub(super) fn unary(call: &mut Call, device: fn(DeviceTensor) -> DeviceTensor, h
     call.answer(HostTensor::floats(x.element, &x.shape, x.to_floats().into_iter().map(host)))
 }
 
-/// On the device always, in the shape of the input.
+/// On the device always, in the shape of the input; where the device has no such shape, as a list.
 pub(super) fn on_device(call: &mut Call, device: impl Fn(DeviceTensor) -> DeviceTensor) -> Outcome {
     let shape = call.shape(0)?;
-    let y = device(call.tensor(0)?);
-    if shape.is_empty() {
-        return Ok(vec![Value::Host(super::call::fetch(y)?.reshaped(&shape))]);
+    if call.on_device(0) || on_every_backend(&shape) {
+        return one(device(call.tensor(0)?));
     }
-    one(y)
+    let x = call.host(0)?;
+    let (element, count) = (x.element, x.count());
+    if count == 0 {
+        return call.answer(x);
+    }
+    call.inputs[0] = Some(Value::Host(x.reshaped(&[count])));
+    let y = device(call.tensor(0)?);
+    Ok(vec![Value::Host(super::call::fetch(y)?.cast(element).reshaped(&shape))])
 }
 
 /// Of numbers and of integers.

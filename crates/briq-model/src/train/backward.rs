@@ -7,8 +7,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{AutodiffBackend, Dispatch};
 
 use crate::error::ModelError;
-use crate::network::{Parameters, panic_text};
-use crate::value::{DeviceTensor, Value};
+use crate::network::Parameters;
+use crate::value::{DeviceTensor, Value, said};
 
 /// The gradients of one backward pass.
 pub(super) type Gradients = <Dispatch as AutodiffBackend>::Gradients;
@@ -34,6 +34,6 @@ pub(super) fn backward(loss: DeviceTensor) -> Result<Gradients, ModelError> {
     }
     let gradients = catch_unwind(AssertUnwindSafe(|| Dispatch::backward(loss)));
     gradients.map_err(|panic| {
-        ModelError::device(format!("the backward pass cannot be carried out: {}", panic_text(panic.as_ref())))
+        ModelError::device(format!("the backward pass cannot be carried out: {}", said(panic.as_ref())))
     })
 }

@@ -1,5 +1,8 @@
 //! Rank-erased tensors on a device.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
 use burn::backend::{
     AutodiffBackend as _, Dispatch, DispatchAutodiffContext, DispatchDevice, DispatchTensor, TensorMetadata,
@@ -24,13 +27,27 @@ pub(crate) fn upload(values: Vec<f32>, shape: &[usize], device: &DispatchDevice)
 /// # Errors
 /// When the device fails while it finishes the work that the tensor waits for.
 pub(crate) fn download(tensor: DeviceTensor) -> Result<Vec<f32>, String> {
-    let data = match tensor.dtype() {
+    Ok(read(tensor)?.convert::<f32>().iter::<f32>().collect())
+}
+
+/// Downloads a tensor in its own type. A device computes late: what panics then is a failure of the device.
+///
+/// # Errors
+/// As [`download`].
+pub(crate) fn read(tensor: DeviceTensor) -> Result<TensorData, String> {
+    let work = || match tensor.dtype() {
         DType::Bool(_) => read_sync(Dispatch::bool_into_data(tensor)),
         dtype if dtype.is_int() || dtype.is_uint() => read_sync(Dispatch::int_into_data(tensor)),
         _ => read_sync(Dispatch::float_into_data(tensor)),
     };
-    let data = data.map_err(|error| error.to_string())?;
-    Ok(data.convert::<f32>().iter::<f32>().collect())
+    let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| said(panic.as_ref()).to_owned())?;
+    outcome.map_err(|error| error.to_string())
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
 }
 
 /// Whether the tensor is computed from parameters that are being learnt, so that a gradient flows back through it.

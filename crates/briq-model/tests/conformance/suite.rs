@@ -10,27 +10,43 @@ use briq_model::{Backend, Runner};
 
 use super::compare::compare;
 
+/// The suites: one operator each, a few together, and what PyTorch's exporter wrote.
+pub(crate) const SUITES: [&str; 4] = ["node", "simple", "pytorch-operator", "pytorch-converted"];
+
+/// Operators whose recorded answers are one draw of many: none can give the same ones.
+const RANDOM: [&str; 2] = ["Bernoulli", "RandomUniformLike"];
+
 /// A model with recorded inputs and outputs.
 pub(crate) struct Case {
     pub(crate) name: String,
     folder: PathBuf,
 }
 
-/// Where the interpreter in `BRIQ_PYTHON` keeps the cases; none without it or without the package.
-pub(crate) fn folder() -> Option<PathBuf> {
+/// Where the interpreter in `BRIQ_PYTHON` keeps the suites; none without it or without the package.
+pub(crate) fn home() -> Option<PathBuf> {
     let python = std::env::var_os("BRIQ_PYTHON").unwrap_or_else(|| "python3".into());
     let output = Command::new(python).args(["-c", "import onnx; print(onnx.__path__[0])"]).output().ok()?;
     let home = String::from_utf8(output.stdout).ok()?;
-    let folder = Path::new(home.trim()).join("backend/test/data/node");
-    (output.status.success() && folder.is_dir()).then_some(folder)
+    let home = Path::new(home.trim()).join("backend/test/data");
+    (output.status.success() && SUITES.iter().all(|suite| home.join(suite).is_dir())).then_some(home)
 }
 
-pub(crate) fn cases(folder: &Path) -> Vec<Case> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+/// The cases of a suite, by name.
+pub(crate) fn cases(home: &Path, suite: &str) -> Vec<Case> {
+    let entries = std::fs::read_dir(home.join(suite)).unwrap().map(|entry| entry.unwrap().path());
     let named = |folder: PathBuf| Case { name: folder.file_name().unwrap().to_string_lossy().into_owned(), folder };
     let mut cases: Vec<Case> = entries.filter(|path| path.join("model.onnx").is_file()).map(named).collect();
     cases.sort_by(|left, right| left.name.cmp(&right.name));
     cases
+}
+
+/// The cases that `cases.py` writes, with the answers of ONNX Runtime.
+pub(crate) fn judged_by_onnx_runtime(folder: &Path) -> Vec<Case> {
+    let python = std::env::var_os("BRIQ_PYTHON").unwrap_or_else(|| "python3".into());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/cases.py");
+    let output = Command::new(python).arg(program).arg(folder.join("cases")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    cases(folder, "cases")
 }
 
 impl Case {
@@ -40,24 +56,34 @@ impl Case {
         let graph = onnx::decode(&bytes).map_err(|error| chain(&error))?;
         let missing = |_: &_| panic!("the cases hold their own data");
         let runner = Runner::new(&graph, backend, missing).map_err(|error| chain(&error))?;
+        let random = graph.nodes.iter().any(|node| RANDOM.contains(&node.operator.as_str()));
         for set in 0.. {
             let folder = self.folder.join(format!("test_data_set_{set}"));
             if !folder.is_dir() {
                 break;
             }
-            self.replay(&graph, &runner, &folder)?;
+            let answers = answer(&graph, &runner, &folder)?;
+            if random {
+                return Err("what is recorded is one draw of many".to_owned());
+            }
+            judge(&graph, &folder, &answers)?;
         }
         Ok(())
     }
+}
 
-    fn replay(&self, graph: &Graph, runner: &Runner, folder: &Path) -> Result<(), String> {
-        let expected = recorded(folder, "output", &graph.outputs)?;
-        let found = runner.run(recorded(folder, "input", &graph.inputs)?).map_err(|error| chain(&error))?;
-        for ((value, expected), found) in graph.outputs.iter().zip(&expected).zip(&found) {
-            compare(expected, found).map_err(|reason| format!("output `{}`: {reason}", value.name))?;
-        }
-        Ok(())
+/// Runs the model on the inputs of one recorded set.
+fn answer(graph: &Graph, runner: &Runner, folder: &Path) -> Result<Vec<Datum>, String> {
+    runner.run(recorded(folder, "input", &graph.inputs)?).map_err(|error| chain(&error))
+}
+
+/// Compares answers with those of the set.
+fn judge(graph: &Graph, folder: &Path, answers: &[Datum]) -> Result<(), String> {
+    let expected = recorded(folder, "output", &graph.outputs)?;
+    for ((value, expected), found) in graph.outputs.iter().zip(&expected).zip(answers) {
+        compare(expected, found).map_err(|reason| format!("output `{}`: {reason}", value.name))?;
     }
+    Ok(())
 }
 
 fn recorded(folder: &Path, role: &str, values: &[Value]) -> Result<Vec<Datum>, String> {

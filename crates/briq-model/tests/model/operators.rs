@@ -2,7 +2,7 @@
 
 use briq_engine::Engine as _;
 use briq_graph::{Dim, ElementType, Graph, Initializer, Node, Value};
-use briq_model::{Backend, BurnEngine, ModelErrorKind, operator_names};
+use briq_model::{Backend, BurnEngine, ModelErrorKind, operators};
 
 use crate::backends::each;
 
@@ -162,8 +162,8 @@ fn rejects_features_that_do_not_fill_the_input() {
 }
 
 #[test]
-fn operator_names_are_sorted_and_unique() {
-    let names = operator_names();
-    assert!(names.is_sorted() && names.windows(2).all(|pair| pair[0] != pair[1]));
-    assert!(names.contains(&"Conv"));
+fn operators_are_sorted_and_unique() {
+    let all = operators();
+    assert!(all.is_sorted() && all.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(all.contains(&("ai.onnx", "Conv")) && all.contains(&("ai.onnx.ml", "Binarizer")));
 }
