@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::arithmetic::broadcast_device;
 use super::space::Around;
-use super::{Call, Fault, Operator, Outcome, Training, axes, axis, one};
+use super::{Call, Operator, Outcome, Training, axes, axis, one};
 use crate::value::{DeviceTensor, HostTensor, Value, detached, dimensions, reshape};
 
 pub(super) const OPERATORS: &[(&str, Operator)] = &[

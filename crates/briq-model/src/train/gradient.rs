@@ -89,7 +89,7 @@ pub fn gradients(
     let inputs = inputs.into_iter().map(|datum| fed(datum, &device)).collect::<Result<_, _>>()?;
     let frozen = Arc::new(objective.frozen.iter().cloned().collect());
     let training = Training { seed: objective.seed, statistics: Vec::new(), frozen };
-    let mut run = Run { training: Some(training) };
+    let mut run = Run { training: Some(training), ..Run::default() };
     let output = network.run(&tracked, inputs, &mut run)?.pop();
     let Some(Value::Device(output)) = output else {
         return Err(ModelError::invalid("the network's output is not a floating-point tensor"));
