@@ -14,7 +14,7 @@ fn revision(number: u64) -> Desired {
         source: "digits".to_owned(),
     };
     let http = "127.0.0.1:8080".parse().unwrap();
-    Desired { name: "digits".parse().unwrap(), revision, http, backend: "flex".to_owned() }
+    Desired { name: "digits".parse().unwrap(), revision, http, backend: "flex".to_owned(), policy: None }
 }
 
 fn check(desired: &Desired, supervised: bool, current: Option<Desired>, serving: Option<Desired>, expected: Expect) {
