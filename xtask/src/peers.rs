@@ -34,12 +34,15 @@ const PROGRAMS: [Program; 7] = [
 ];
 
 /// Packages of PyPI that a test may use: what pip installs, and what is imported.
-const PYTHON: [(&str, &str); 5] = [
+const PYTHON: [(&str, &str); 8] = [
     ("numpy", "numpy"),
     ("onnx==1.19.1", "onnx"), // the last whose wheel carries the backend tests as files
     ("onnxruntime", "onnxruntime"),
     ("safetensors", "safetensors"),
     ("tritonclient[http]", "tritonclient.http"),
+    ("model-signing", "model_signing"),
+    ("pyopenssl", "OpenSSL"), // model-signing imports it and does not ask for it
+    ("cyclonedx-python-lib[json-validation]", "cyclonedx.validation.json, jsonschema"),
 ];
 
 /// What was found, and what has to be done without.
