@@ -39,6 +39,7 @@ pub(crate) enum Verb {
     Import(verb::import::Arguments),
     Inspect(verb::inspect::Arguments),
     Verify(verb::verify::Arguments),
+    Sign(verb::sign::Arguments),
     Unpack(verb::unpack::Arguments),
     Publish(verb::publish::Arguments),
     Resolve(verb::resolve::Arguments),
