@@ -211,7 +211,7 @@ impl Deployment {
         if let Some(current) = ledger.current() {
             // Address and policy belong to the deployment, not to what served there: going back lifts no requirement.
             proposal.http = current.http;
-            proposal.policy = current.policy.clone();
+            proposal.policy = current.policy.as_deref().cloned();
         }
         Ok((proposal, entry.desired.revision.number))
     }

@@ -34,13 +34,14 @@ impl Proposal {
     /// The proposal as revision `number` of the deployment `name`.
     pub fn into_desired(self, name: DeploymentName, number: u64) -> Desired {
         let Self { package, version, digest, source, http, backend, policy } = self;
-        Desired { name, revision: Revision { number, package, version, digest, source }, http, backend, policy }
+        let (revision, policy) = (Revision { number, package, version, digest, source }, policy.map(Box::new));
+        Desired { name, revision, http, backend, policy }
     }
 
     /// What `desired` would be if it were proposed again.
     pub fn from_desired(desired: &Desired) -> Self {
         let Revision { package, version, digest, source, .. } = desired.revision.clone();
-        let (backend, policy) = (desired.backend.clone(), desired.policy.clone());
+        let (backend, policy) = (desired.backend.clone(), desired.policy.as_deref().cloned());
         Self { package, version, digest, source, http: desired.http, backend, policy }
     }
 
@@ -51,7 +52,7 @@ impl Proposal {
             && self.package == desired.revision.package
             && self.http == desired.http
             && self.backend == desired.backend
-            && self.policy == desired.policy
+            && self.policy.as_ref() == desired.policy.as_deref()
     }
 }
 

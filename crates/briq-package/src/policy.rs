@@ -49,7 +49,7 @@ fn provenance(package: &Package) -> Result<(), SealError> {
     match statement.map_err(broken)? {
         Some(_) => Ok(()),
         None => Err(unmet(&Requirement::Provenance, "the package has none")
-            .hint("pack or import it again with this version of Briq")),
+            .with_hint("pack or import it again with this version of Briq")),
     }
 }
 
@@ -57,7 +57,7 @@ fn golden(package: &Package) -> Result<(), SealError> {
     match package.manifest().golden {
         Some(_) => Ok(()),
         None => Err(unmet(&Requirement::Golden, "the package has no golden examples")
-            .hint("pack it with `[golden] examples` in briq.toml above 0")),
+            .with_hint("pack it with `[golden] examples` in briq.toml above 0")),
     }
 }
 

@@ -83,9 +83,9 @@ fn dependencies(manifest: &Manifest, build: &Build) -> Vec<Resource> {
     let lineage = &manifest.lineage;
     let data = lineage.data.iter().map(|data| Resource::new(&data.name, [("blake3", data.blake3.to_hex())]));
     let recipe = lineage.recipe.iter().filter_map(|path| manifest.entry(path)).map(Resource::of_entry);
-    let base = lineage.base.iter().map(|base| {
-        let (name, digest) = base.split_once("@blake3:").unwrap_or((base, ""));
-        Resource::new(name, [("blake3", digest.to_owned())])
+    let base = lineage.base.iter().map(|base| match base.split_once("@blake3:") {
+        Some((name, digest)) => Resource::new(name, [("blake3", digest.to_owned())]),
+        None => Resource::new(base, []),
     });
     data.chain(recipe).chain(base).chain(build.materials.iter().cloned()).collect()
 }

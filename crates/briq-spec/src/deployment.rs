@@ -100,5 +100,5 @@ pub struct Desired {
     pub backend: String,
     /// What every revision must bring with it, with the trusted keys inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Policy>,
+    pub policy: Option<Box<Policy>>,
 }

@@ -170,9 +170,10 @@ impl VerificationMaterial {
             (None, Some(chain)) => {
                 let ders = chain.certificates.iter().map(|raw| decode("certificate", &raw.raw_bytes));
                 let chain = Certificates::new(ders.collect::<Result<_, _>>()?).map_err(SealError::malformed)?;
+                chain.public_key().map_err(SealError::brought)?;
                 Ok(Material::Chain(chain))
             }
-            _ => Err(SealError::malformed("it names neither a key nor a chain of certificates").hint(
+            _ => Err(SealError::malformed("it names neither a key nor a chain of certificates").with_hint(
                 "a keyless Sigstore signature needs the transparency log: `model_signing verify sigstore` checks it",
             )),
         }

@@ -81,7 +81,7 @@ impl Certificates {
                 subject(&first)
             ))
             .because(source)
-            .hint("give the authority's certificate, and see that the seal carries those in between")
+            .with_hint("give the authority's certificate, and see that the seal carries those in between")
         })
     }
 
@@ -118,7 +118,7 @@ fn check_use(certificate: &Certificate) -> Result<(), SealError> {
         return Ok(());
     }
     let reason = format!("the certificate of {} is not for signatures", subject(certificate));
-    Err(SealError::untrusted(reason).hint("use one with the key usage digitalSignature, or codeSigning"))
+    Err(SealError::untrusted(reason).with_hint("use one with the key usage digitalSignature, or codeSigning"))
 }
 
 fn subject(certificate: &Certificate) -> String {

@@ -62,16 +62,22 @@ impl SealError {
     pub(crate) fn unsealed(package: &Package) -> Self {
         let manifest = package.manifest();
         let reason = format!("{} {} is not sealed", manifest.name, manifest.version);
-        Self::new(SealErrorKind::Unsealed, reason).hint("seal it with `briq sign FILE --key PEM`")
+        Self::new(SealErrorKind::Unsealed, reason).with_hint("seal it with `briq sign FILE --key PEM`")
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
     pub(crate) fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// The same, of what a seal brings with it: not somebody's key is at fault, but the seal.
+    pub(super) fn brought(mut self) -> Self {
+        self.0.kind = SealErrorKind::Malformed;
         self
     }
 
@@ -107,8 +113,8 @@ impl SealError {
     }
 
     /// What a person may do about it.
-    pub fn advice(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    pub fn hint(&self) -> Option<String> {
+        self.0.hint.clone()
     }
 }
 

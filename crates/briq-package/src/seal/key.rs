@@ -69,7 +69,7 @@ impl PublicKey {
         let found = blocks.iter().find(|block| block.label == "PUBLIC KEY");
         let missing = || {
             SealError::key(format!("it holds no public key{}", instead(&blocks)))
-                .hint("take it out of a private key with `openssl pkey -in PRIVATE -pubout`")
+                .with_hint("take it out of a private key with `openssl pkey -in PRIVATE -pubout`")
         };
         Self::from_der(&found.ok_or_else(missing)?.der)
     }
@@ -131,7 +131,7 @@ impl PrivateKey {
         let certificates = Certificates::from_pem(text)?;
         if certificates.public_key()? != self.public_key() {
             return Err(SealError::key("the first certificate is for another key")
-                .hint("put the certificate of the key first, then those it was issued from"));
+                .with_hint("put the certificate of the key first, then those it was issued from"));
         }
         Ok(Self { certificates: Some(certificates), ..self })
     }
@@ -177,7 +177,7 @@ fn decrypt(der: &[u8], password: Option<&[u8]>) -> Result<Secret, SealError> {
     let refused = |reason: &str| SealError::new(SealErrorKind::Password, reason);
     let password = password.ok_or_else(|| {
         refused("the private key is under a password")
-            .hint("give the password, by --password-file or BRIQ_KEY_PASSWORD")
+            .with_hint("give the password, by --password-file or BRIQ_KEY_PASSWORD")
     })?;
     let unreadable = |source| SealError::key("its encryption is not one that is known: PBES2").because(source);
     let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(unreadable)?;
@@ -187,7 +187,7 @@ fn decrypt(der: &[u8], password: Option<&[u8]>) -> Result<Secret, SealError> {
 
 fn other_curve(what: &str) -> SealError {
     SealError::key(format!("the {what} is not one on NIST P-256 or P-384"))
-        .hint("make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`")
+        .with_hint("make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`")
 }
 
 fn instead(blocks: &[Block]) -> String {

@@ -42,7 +42,7 @@ fn next(text: &str) -> Result<Option<(&str, &str, &str)>, SealError> {
 fn decode(label: &str, body: &str) -> Result<Vec<u8>, SealError> {
     if body.contains(':') {
         return Err(SealError::key(format!("its {label} has headers, the old form of encryption"))
-            .hint("convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`"));
+            .with_hint("convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`"));
     }
     let body: String = body.split_ascii_whitespace().collect();
     STANDARD.decode(body).map_err(|source| SealError::key(format!("its {label} is not base64")).because(source))

@@ -160,7 +160,7 @@ impl Statement {
 impl Resource {
     fn bytes(&self) -> Result<Vec<u8>, SealError> {
         let odd = || SealError::malformed(format!("its digest of {} is not hexadecimal", self.name));
-        if self.digest.len() % 2 != 0 || !self.digest.is_ascii() {
+        if !self.digest.len().is_multiple_of(2) || !self.digest.is_ascii() {
             return Err(odd());
         }
         let pair = |at: usize| u8::from_str_radix(&self.digest[at..at + 2], 16).map_err(|_| odd());
@@ -189,5 +189,6 @@ fn files(package: &Package) -> Vec<File<'_>> {
 }
 
 fn mismatch(reason: String) -> SealError {
-    SealError::mismatch(reason).hint("the package is not the one that was sealed: fetch it again, or seal this one")
+    SealError::mismatch(reason)
+        .with_hint("the package is not the one that was sealed: fetch it again, or seal this one")
 }

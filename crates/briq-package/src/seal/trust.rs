@@ -22,7 +22,7 @@ pub struct Signer {
 }
 
 impl Trust {
-    /// Trusts a key as well.
+    /// Trusts a public key as well.
     pub fn with_key(mut self, key: PublicKey) -> Self {
         self.keys.push(key);
         self
@@ -79,11 +79,11 @@ impl Trust {
         let nobody = self.keys.is_empty() && self.authorities.is_empty();
         let verdict = if nobody { "and nobody is trusted" } else { "which is not trusted" };
         SealError::untrusted(format!("it is sealed by {by}, {verdict}"))
-            .hint("give the public key of whoever sealed it, once you know that it is theirs")
+            .with_hint("give the public key of whoever sealed it, once you know that it is theirs")
     }
 }
 
 fn forged() -> SealError {
     SealError::mismatch("its signature does not match what it says")
-        .hint("fetch the package again; what was changed cannot be told from an attack")
+        .with_hint("fetch the package again; what was changed cannot be told from an attack")
 }

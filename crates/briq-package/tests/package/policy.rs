@@ -41,7 +41,7 @@ fn package(sample: &Sample) -> (tempfile::TempDir, Package) {
 fn refused(policy: &Policy, package: &Package, kind: SealErrorKind, text: &str) {
     let error = policy::admit(policy, package).unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(error.to_string().contains(text) && error.advice().is_some(), "{error}");
+    assert!(error.to_string().contains(text) && error.hint().is_some(), "{error}");
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn rejects_what_is_unsealed_or_sealed_by_others() {
     refused(seal::verify(&unsealed, &trust(keys::P256_PUBLIC)), SealErrorKind::Unsealed, "digits 1.0.0 is not sealed");
     let (_folder, package, _) = sealed(&private(keys::P256));
     let error = seal::verify(&package, &trust(keys::P384_PUBLIC)).unwrap_err();
-    assert!(error.is_refused() && error.advice().is_some());
+    assert!(error.is_refused() && error.hint().is_some());
     assert!(error.to_string().starts_with("signatures/model.sig: it is sealed by key "), "{error}");
     refused(seal::verify(&package, &Trust::default()), SealErrorKind::Untrusted, "nobody is trusted");
 }
