@@ -13,6 +13,7 @@ use crate::engine::BurnEngine;
 use crate::error::ModelError;
 use crate::picture;
 use crate::project::{Outcome, Project};
+use crate::provenance;
 use crate::train::HostParameters;
 
 const RECIPE: &str = "train/briq.toml";
@@ -35,7 +36,9 @@ pub fn cast(project: &Project, outcome: &Outcome) -> Result<Draft, ModelError> {
     training(&mut contents, project, outcome)?;
     contents.text("README.md", crate::card::card(project, outcome)?);
     let manifest = manifest(project, outcome, &graph, &contents, examples)?;
-    contents.draft(manifest)
+    let mut draft = contents.draft(manifest)?;
+    draft.record_build(provenance::training(&outcome.environment));
+    Ok(draft)
 }
 
 /// The graph with trained parameters in place.

@@ -16,6 +16,7 @@ use crate::contents::{
 };
 use crate::engine::BurnEngine;
 use crate::error::ModelError;
+use crate::provenance;
 
 /// Tensors of at least so many bytes go into shards; smaller ones stay in the structure.
 const SHARDED_BYTES: usize = 1024;
@@ -51,7 +52,9 @@ pub fn import_onnx(source: &Path, package: &PackageSection, labels: &[String]) -
     let proof = record(&mut contents, &engine)?;
     contents.text("README.md", card(&graph, package, source));
     let manifest = manifest(package, &graph, &contents, proof.as_ref().ok().copied())?;
-    Ok(Imported { draft: contents.draft(manifest)?, unproven: proof.err() })
+    let mut draft = contents.draft(manifest)?;
+    draft.record_build(provenance::import(source, &bytes));
+    Ok(Imported { draft, unproven: proof.err() })
 }
 
 /// Brings the bytes of external initializers into the graph.

@@ -53,6 +53,7 @@ mod network;
 mod operator;
 mod picture;
 mod project;
+mod provenance;
 mod runner;
 mod train;
 mod value;
