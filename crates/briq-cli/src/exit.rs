@@ -23,7 +23,7 @@ Exit codes:
   5  a package or history is damaged or was tampered with
   6  conflict: the version exists with other bytes, breaks its signature, or another command is at work
   7  unavailable: a backend, port, registry or supervisor that is needed
-  8  refused by a gate: golden examples fail on this host, a seal is missing or not trusted, a policy is not met
+  8  refused by a gate: the golden examples on this host, the seal, the policy
   9  the system failed: disk, permissions";
 
 /// One row of the table.
@@ -198,7 +198,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint_of! {
         Failure => |error| error.hint.clone(),
         PackageError => PackageError::hint,
-        SealError => |error| error.advice().map(str::to_owned),
+        SealError => SealError::hint,
         StoreError => StoreError::hint,
         RegistryError => RegistryError::hint,
         DeployError => DeployError::hint,

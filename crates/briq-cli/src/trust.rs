@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use briq_package::seal::{Certificates, MAX_SEAL_BYTES, PublicKey, Trust};
+use briq_package::seal::{Certificates, MAX_SEAL_BYTES, PublicKey, Signer, Trust};
 use briq_package::{Package, policy};
 use briq_spec::Policy;
 
@@ -45,12 +45,12 @@ pub(crate) fn policy(path: &Path) -> anyhow::Result<Policy> {
     Ok(inlined)
 }
 
-/// Refuses a package that does not meet the policy.
-pub(crate) fn admit(policy: Option<&Policy>, package: &Package) -> anyhow::Result<()> {
-    let Some(policy) = policy else { return Ok(()) };
+/// Refuses a package that does not meet the policy; says who sealed it, where the policy asks for that.
+pub(crate) fn admit(policy: Option<&Policy>, package: &Package) -> anyhow::Result<Option<Signer>> {
+    let Some(policy) = policy else { return Ok(None) };
     let manifest = package.manifest();
     let refused = || format!("{} {} may not be used here", manifest.name, manifest.version);
-    policy::admit(policy, package).map(drop).with_context(refused)
+    policy::admit(policy, package).with_context(refused)
 }
 
 /// The text of a file that is a key, a certificate, a policy or a seal.

@@ -111,7 +111,7 @@ fn policy(arguments: &Arguments, current: Option<&Desired>) -> anyhow::Result<Op
     match &arguments.policy {
         Some(path) => Ok(Some(trust::policy(path)?)),
         None if arguments.no_policy => Ok(None),
-        None => Ok(current.and_then(|desired| desired.policy.clone())),
+        None => Ok(current.and_then(|desired| desired.policy.as_deref().cloned())),
     }
 }
 

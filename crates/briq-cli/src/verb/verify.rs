@@ -51,9 +51,9 @@ struct Sealed {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
     let verified = package.verify()?;
-    let seals = seals(arguments, &package)?;
     let policy = arguments.policy.as_deref().map(trust::policy).transpose()?;
-    trust::admit(policy.as_ref(), &package)?;
+    let by_policy = trust::admit(policy.as_ref(), &package)?;
+    let seals = seals(arguments, &package, by_policy)?;
     let manifest = package.manifest();
     let report = Report {
         name: manifest.name.to_string(),
@@ -67,8 +67,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
 }
 
 /// The seal that is trusted, where anybody is; else what the seals say of themselves.
-fn seals(arguments: &Arguments, package: &Package) -> anyhow::Result<Vec<Sealed>> {
+fn seals(arguments: &Arguments, package: &Package, by_policy: Option<Signer>) -> anyhow::Result<Vec<Sealed>> {
     let Some(trusted) = arguments.trust.read()? else {
+        if let Some(signer) = by_policy {
+            return Ok(vec![Sealed::of(signer, true)]);
+        }
         let claims = package.seals().into_iter().map(|seal| Ok(Sealed::of(seal::claim(&seal.bytes)?, false)));
         return claims.collect();
     };
