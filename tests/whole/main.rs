@@ -2,5 +2,6 @@
 
 mod life;
 mod mistakes;
+mod sealing;
 mod tutorial;
 mod verbs;
