@@ -5,5 +5,6 @@ mod import;
 mod life;
 mod measuring;
 mod mistakes;
+mod sealing;
 mod tutorial;
 mod verbs;

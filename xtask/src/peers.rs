@@ -57,8 +57,12 @@ const PYTHON: Environment = Environment {
         "onnxruntime",
         "safetensors",
         "tritonclient[http]",
+        "model-signing",
+        "pyopenssl", // model-signing imports it and does not ask for it
+        "cyclonedx-python-lib[json-validation]",
     ],
-    check: "import numpy, onnx, onnxruntime, safetensors, tritonclient.http; assert onnx.__version__ == '1.19.1'",
+    check: "import numpy, onnx, onnxruntime, safetensors, tritonclient.http, model_signing, OpenSSL, cyclonedx.validation.json, \
+            jsonschema; assert onnx.__version__ == '1.19.1'",
 };
 
 /// What imported networks come from. TensorFlow wants another numpy than others do, so it stands apart.

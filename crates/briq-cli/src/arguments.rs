@@ -40,6 +40,7 @@ pub(crate) enum Verb {
     Export(verb::export::Arguments),
     Inspect(verb::inspect::Arguments),
     Verify(verb::verify::Arguments),
+    Sign(verb::sign::Arguments),
     Unpack(verb::unpack::Arguments),
     Publish(verb::publish::Arguments),
     Resolve(verb::resolve::Arguments),

@@ -7,6 +7,7 @@ use briq_data::DataError;
 use briq_deploy::DeployError;
 use briq_model::{ModelError, ModelErrorKind};
 use briq_package::PackageError;
+use briq_package::seal::SealError;
 use briq_registry::RegistryError;
 use briq_serve::ServeError;
 use briq_store::StoreError;
@@ -22,7 +23,7 @@ Exit codes:
   5  a package or history is damaged or was tampered with
   6  conflict: the version exists with other bytes, breaks its signature, or another command is at work
   7  unavailable: a backend, port, registry or supervisor that is needed
-  8  refused by a gate: the golden examples failed on this host
+  8  refused by a gate: the golden examples on this host, the seal, the policy
   9  the system failed: disk, permissions";
 
 /// One row of the table.
@@ -118,6 +119,13 @@ fn package(error: &(dyn Error + 'static)) -> Option<Code> {
             (error.is_io(), Code::System),
         ]));
     }
+    if let Some(error) = error.downcast_ref::<SealError>() {
+        return Some(first(&[
+            (error.is_key(), Code::Input),
+            (error.is_corrupt(), Code::Damaged),
+            (error.is_refused(), Code::Refused),
+        ]));
+    }
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return Some(first(&[
             (error.is_not_found(), Code::NotFound),
@@ -193,6 +201,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     hint_of! {
         Failure => |error| error.hint.clone(),
         PackageError => PackageError::hint,
+        SealError => SealError::hint,
         StoreError => StoreError::hint,
         RegistryError => RegistryError::hint,
         DeployError => DeployError::hint,

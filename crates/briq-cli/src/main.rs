@@ -12,6 +12,7 @@ mod input;
 mod locate;
 mod output;
 mod progress;
+mod trust;
 mod verb;
 
 use std::process::ExitCode;

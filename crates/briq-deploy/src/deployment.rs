@@ -209,8 +209,9 @@ impl Deployment {
         };
         let mut proposal = Proposal::from_desired(&entry.desired);
         if let Some(current) = ledger.current() {
-            // The address belongs to the deployment, not to what served there.
+            // Address and policy belong to the deployment, not to what served there: going back lifts no requirement.
             proposal.http = current.http;
+            proposal.policy = current.policy.as_deref().cloned();
         }
         Ok((proposal, entry.desired.revision.number))
     }

@@ -37,6 +37,7 @@
 //!     source: "digits@^1".to_owned(),
 //!     http: "127.0.0.1:8080".parse()?,
 //!     backend: "flex".to_owned(),
+//!     policy: None,
 //! };
 //! let plan = deployment.plan(&proposal)?; // changes nothing
 //! assert_eq!(

@@ -113,10 +113,11 @@ fn start(desired: &Desired) -> [Step; 2] {
     [start, Step::WaitReady { revision: desired.revision.number }]
 }
 
-/// A process keeps its address, its backend and the name of its model for life; the rest is swapped inside it.
+/// A process keeps its address, its backend, its policy and the name of its model for life; the rest is swapped inside it.
 fn can_swap(desired: &Desired, serving: &Desired) -> bool {
     desired.http == serving.http
         && desired.backend == serving.backend
+        && desired.policy == serving.policy
         && desired.revision.package == serving.revision.package
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use briq_spec::deployment::{DeploymentName, Desired, Revision};
+use briq_spec::policy::Policy;
 use briq_spec::semver::Version;
 use briq_spec::{Blake3Digest, PackageName};
 use serde::{Deserialize, Serialize};
@@ -24,28 +25,34 @@ pub struct Proposal {
     pub http: SocketAddr,
     /// The backend that is to run it: `auto`, `flex`, `ndarray` or `wgpu`.
     pub backend: String,
+    /// What every revision must bring with it, with the trusted keys inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
 }
 
 impl Proposal {
     /// The proposal as revision `number` of the deployment `name`.
     pub fn into_desired(self, name: DeploymentName, number: u64) -> Desired {
-        let Self { package, version, digest, source, http, backend } = self;
-        Desired { name, revision: Revision { number, package, version, digest, source }, http, backend }
+        let Self { package, version, digest, source, http, backend, policy } = self;
+        let (revision, policy) = (Revision { number, package, version, digest, source }, policy.map(Box::new));
+        Desired { name, revision, http, backend, policy }
     }
 
     /// What `desired` would be if it were proposed again.
     pub fn from_desired(desired: &Desired) -> Self {
         let Revision { package, version, digest, source, .. } = desired.revision.clone();
-        Self { package, version, digest, source, http: desired.http, backend: desired.backend.clone() }
+        let (backend, policy) = (desired.backend.clone(), desired.policy.as_deref().cloned());
+        Self { package, version, digest, source, http: desired.http, backend, policy }
     }
 
-    /// Whether `desired` already is what is proposed: the same package, address and backend, however it was referred
-    /// to.
+    /// Whether `desired` already is what is proposed: the same package, address, backend and policy, however it was
+    /// referred to.
     pub fn is(&self, desired: &Desired) -> bool {
         self.digest == desired.revision.digest
             && self.package == desired.revision.package
             && self.http == desired.http
             && self.backend == desired.backend
+            && self.policy.as_ref() == desired.policy.as_deref()
     }
 }
 

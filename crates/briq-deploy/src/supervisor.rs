@@ -9,12 +9,14 @@
 //!
 //! ```text
 //! --name NAME --home HOME --listen-fd N --control PATH --digest blake3:HEX --revision N --backend BACKEND
+//! [--policy JSON]
 //! ```
 //!
 //! The server inherits the listening TCP socket as descriptor N (above 2), is the leader of a process group of its
 //! own, and is killed by the system when the supervisor dies. Its working directory is the deployment's folder
 //! (`PATH` is relative to it where it would be too long for a socket address); its output goes to `server.log`. It is
 //! to
+//! - refuse, now and at every swap, a package that does not meet the policy ([`briq_spec::Policy`] as JSON);
 //! - open the control socket at `PATH` and speak [`briq_spec::control`] there, in the phase `starting` while it loads
 //!   and proves the package;
 //! - accept no connection before it is `ready`: meanwhile they wait in the socket's backlog;

@@ -14,6 +14,7 @@ use crate::error::ModelError;
 use crate::import::sharded;
 use crate::picture;
 use crate::project::{Base, Outcome, Project};
+use crate::provenance;
 use crate::train::HostParameters;
 
 const RECIPE: &str = "train/briq.toml";
@@ -40,7 +41,9 @@ pub fn cast(project: &Project, outcome: &Outcome) -> Result<Draft, ModelError> {
     training(&mut contents, project, outcome)?;
     contents.text("README.md", crate::card::card(project, outcome)?);
     let manifest = manifest(project, outcome, &graph, &contents, examples)?;
-    contents.draft(manifest)
+    let mut draft = contents.draft(manifest)?;
+    draft.record_build(provenance::training(&outcome.environment));
+    Ok(draft)
 }
 
 /// The graph with trained parameters in place.

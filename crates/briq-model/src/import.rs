@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::contents::{Contents, GOLDEN_INPUTS, GOLDEN_OUTPUTS, LABELS, STRUCTURE, datatype, entry, signature};
 use crate::engine::BurnEngine;
 use crate::error::{ModelError, ModelErrorKind};
-use crate::sample;
+use crate::{provenance, sample};
 
 /// Tensors of at least so many bytes go into shards; smaller ones stay in the structure.
 const SHARDED_BYTES: usize = 1024;
@@ -74,7 +74,9 @@ pub fn import_graph(graph: &Graph, origin: &Origin<'_>) -> Result<Imported, Mode
     let proof = record(&mut contents, graph, &engine)?;
     contents.text("README.md", card(graph, origin));
     let manifest = manifest(origin, graph, &contents, proof.as_ref().ok().copied())?;
-    Ok(Imported { draft: contents.draft(manifest)?, unproven: proof.err() })
+    let mut draft = contents.draft(manifest)?;
+    draft.record_build(provenance::import(&origin.source));
+    Ok(Imported { draft, unproven: proof.err() })
 }
 
 /// Refuses a graph with operators that do not run, all of them at once.

@@ -57,6 +57,7 @@ mod operator;
 mod optimization;
 mod picture;
 mod project;
+mod provenance;
 mod runner;
 mod sample;
 mod train;

@@ -10,14 +10,15 @@ use memmap2::Mmap;
 
 use crate::archive::Archive;
 use crate::error::Fault;
+use crate::write::Seal;
 
 /// The bytes behind an open package.
 #[derive(Debug)]
 pub(crate) enum Backing {
     /// The package as one file.
     File { path: PathBuf, map: Mmap, archive: Archive },
-    /// One file for each entry, mapped when it is first asked for.
-    Blobs(Vec<Blob>),
+    /// One file for each entry, mapped when it is first asked for; the seals are in memory.
+    Blobs { blobs: Vec<Blob>, seals: Vec<Seal> },
 }
 
 /// The file of one entry.
@@ -47,7 +48,7 @@ impl Backing {
     pub(crate) fn entry(&self, number: usize, entry: &Entry) -> Result<&[u8], Fault> {
         let bytes = match self {
             Self::File { map, archive, .. } => archive.entry(map, number),
-            Self::Blobs(blobs) => blobs[number].bytes()?,
+            Self::Blobs { blobs, .. } => blobs[number].bytes()?,
         };
         if bytes.len() as u64 == entry.size {
             return Ok(bytes);

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use briq_spec::manifest::Entry;
+use briq_spec::provenance::PROVENANCE_ENTRY;
 use briq_spec::{EntryPath, Manifest};
 
 use crate::error::{Fault, PackageError};
+use crate::hash::Checksums;
+use crate::provenance::{self, Build};
 use crate::write::{self, Content, Ready, Written};
 
 /// A package that is being put together: a manifest, and the files it will list.
@@ -18,13 +21,14 @@ use crate::write::{self, Content, Ready, Written};
 pub struct Draft {
     manifest: Manifest,
     contents: BTreeMap<EntryPath, Content<'static>>,
+    build: Option<Build>,
 }
 
 impl Draft {
     /// Begins a package. The entries of the manifest are computed when it is written; those it has are dropped.
     pub fn new(mut manifest: Manifest) -> Self {
         manifest.entries.clear();
-        Self { manifest, contents: BTreeMap::new() }
+        Self { manifest, contents: BTreeMap::new(), build: None }
     }
 
     /// The manifest as it stands, without entries, to record what became known since.
@@ -32,10 +36,15 @@ impl Draft {
         &mut self.manifest
     }
 
+    /// Has the package tell how it was made, in the entry `provenance.json`, which is computed when it is written.
+    pub fn record_build(&mut self, build: Build) {
+        self.build = Some(build);
+    }
+
     /// Adds an entry that is in memory.
     ///
     /// # Errors
-    /// When there is one at that path already, or the path is the manifest's or a seal's.
+    /// When there is one at that path already, or the path is the manifest's, a seal's or the provenance's.
     pub fn add_bytes(&mut self, path: EntryPath, bytes: Vec<u8>) -> Result<(), PackageError> {
         self.add(path, Content::Bytes(Cow::Owned(bytes)))
     }
@@ -43,14 +52,14 @@ impl Draft {
     /// Adds an entry that is a file; it is read when the package is written, and must not change meanwhile.
     ///
     /// # Errors
-    /// When there is an entry at that path already, or the path is the manifest's or a seal's.
+    /// When there is an entry at that path already, or the path is the manifest's, a seal's or the provenance's.
     pub fn add_file(&mut self, path: EntryPath, file: PathBuf) -> Result<(), PackageError> {
         self.add(path, Content::File(file))
     }
 
     fn add(&mut self, path: EntryPath, content: Content<'static>) -> Result<(), PackageError> {
         let refused = |reason: &str| Fault::invalid(reason).in_entry(&path).during("add to a package");
-        if path.is_manifest() || path.is_seal() {
+        if path.is_manifest() || path.is_seal() || path.as_str() == PROVENANCE_ENTRY {
             return Err(refused("its path is kept for the package's own use"));
         }
         if self.contents.contains_key(&path) {
@@ -73,8 +82,14 @@ impl Draft {
     }
 
     fn write_fallible(&self, target: &Path) -> Result<Written, Fault> {
-        let entries = self.contents.iter().map(ready).collect::<Result<Vec<_>, Fault>>()?;
-        let manifest = Manifest { entries: entries.iter().map(declare).collect(), ..self.manifest.clone() };
+        let mut entries = self.contents.iter().map(ready).collect::<Result<Vec<_>, Fault>>()?;
+        let mut manifest = Manifest { entries: entries.iter().map(declare).collect(), ..self.manifest.clone() };
+        if let Some(build) = &self.build {
+            let ready = tell(&manifest, build);
+            let at = entries.partition_point(|entry| entry.path < ready.path);
+            manifest.entries.insert(at, declare(&ready));
+            entries.insert(at, ready);
+        }
         let bytes = manifest.to_canonical_json();
         // What is written must be what can be read: the reader's own checks, limits included.
         Manifest::from_canonical_json(&bytes).map_err(Fault::draft)?;
@@ -89,6 +104,13 @@ fn ready<'b>((path, content): (&EntryPath, &'b Content<'static>)) -> Result<Read
         Content::File(file) => Content::File(file.clone()),
     };
     Ok(Ready { path: path.clone(), checksums, content })
+}
+
+/// The provenance statement about what is there without it.
+fn tell(manifest: &Manifest, build: &Build) -> Ready<'static> {
+    let bytes = provenance::statement(manifest, build).to_json();
+    let path = PROVENANCE_ENTRY.parse().expect("the literal is a legal path");
+    Ready { path, checksums: Checksums::of(&bytes), content: Content::Bytes(Cow::Owned(bytes)) }
 }
 
 fn declare(ready: &Ready<'_>) -> Entry {

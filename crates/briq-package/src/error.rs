@@ -72,6 +72,11 @@ impl Fault {
         Self::new(kind, "its manifest is not valid").because(source)
     }
 
+    /// A provenance statement that was read and does not hold.
+    pub(crate) fn provenance(source: SpecError) -> Self {
+        Self::corrupt("it does not hold").because(source)
+    }
+
     /// A manifest that is to be written and breaks a rule.
     pub(crate) fn draft(source: SpecError) -> Self {
         Self::invalid("its manifest would not be valid").because(source)

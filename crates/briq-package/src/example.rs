@@ -1,8 +1,17 @@
-//! A manifest for examples and tests: the least that is valid.
+//! A manifest and a key for examples and tests: the least that is valid.
 
 use briq_spec::manifest::{FORMAT, Lineage, ModelInfo};
 use briq_spec::semver::Version;
 use briq_spec::{DataType, Manifest, Signature, TensorSpec};
+
+/// A private key on P-256 that everybody has: a seal by it vouches for nothing.
+pub const PRIVATE_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg9qpSl66j6yUG0FKa
+2EDvMZ4Xl893/ZhmnSxx1Q1GqXOhRANCAASTlwFc7zsQxDt3J5vByNgWDHsT3w7L
+/t0B4UsEWMUuE5Iv6lzYI4tGlWP3GJb/qgAr8vNtfmS5WyMmBpMvsTv2
+-----END PRIVATE KEY-----
+";
 
 /// The manifest, yet without entries, of a package with `model.onnx` and one shard of weights.
 pub fn manifest() -> Manifest {

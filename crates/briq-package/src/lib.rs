@@ -15,7 +15,7 @@
 //!
 //! What it refuses: compression, encryption, links, data descriptors, comments, duplicate, overlapping, undeclared,
 //! missing or unsorted entries, headers that disagree, paths that lead outside, anything before (unless declared) or
-//! after. It runs no network code and holds no keys.
+//! after. It runs no network code.
 //!
 //! ```
 //! use briq_package::{Draft, Package};
@@ -37,6 +37,8 @@
 //! An open package is mapped into memory: whoever changes or truncates the file meanwhile changes what is read, or
 //! ends the process. Files in a store are never changed in place.
 //!
+//! [`seal`] says who vouches for a package, and [`policy`] what it must bring with it; neither changes its identity.
+//!
 //! Foreign types in the public interface: those of [`briq_spec`] (re-exported).
 
 mod error;
@@ -53,6 +55,12 @@ mod backing;
 mod package;
 mod unpack;
 
+mod provenance;
+mod sbom;
+
+pub mod policy;
+pub mod seal;
+
 pub mod example;
 
 pub use briq_spec;
@@ -61,6 +69,7 @@ pub use crate::backing::Shared;
 pub use crate::draft::Draft;
 pub use crate::error::{PackageError, PackageErrorKind};
 pub use crate::package::{Options, Package, Verified};
+pub use crate::provenance::{Build, BuildKind};
 pub use crate::target::replace_file;
 pub use crate::write::{Seal, Written};
 pub use crate::zip::{MAX_SEALS, SHARD_ALIGNMENT, SMALL_ALIGNMENT};

@@ -73,10 +73,24 @@ impl Package {
     /// # Errors
     /// When the bytes are not a manifest.
     pub fn from_blobs(manifest: Vec<u8>, locate: impl Fn(&Entry) -> PathBuf) -> Result<Self, PackageError> {
+        Self::from_sealed_blobs(manifest, locate, Vec::new())
+    }
+
+    /// [`from_blobs`](Self::from_blobs), with the seals that belong to the package.
+    ///
+    /// # Errors
+    /// As for [`from_blobs`](Self::from_blobs), and when a seal does not lie under `signatures/` or is there twice.
+    pub fn from_sealed_blobs(
+        manifest: Vec<u8>,
+        locate: impl Fn(&Entry) -> PathBuf,
+        seals: Vec<Seal>,
+    ) -> Result<Self, PackageError> {
         let parsed = Manifest::from_canonical_json(&manifest);
         let parsed = parsed.map_err(|source| Fault::manifest(source).during("open package from a store"))?;
         let blobs = parsed.entries.iter().map(|entry| Blob::new(locate(entry))).collect();
-        Ok(Self::new(parsed, manifest, Backing::Blobs(blobs)))
+        let sorted = write::check_seals(&seals).map_err(|fault| fault.during("open package from a store"))?;
+        let seals = sorted.into_iter().cloned().collect();
+        Ok(Self::new(parsed, manifest, Backing::Blobs { blobs, seals }))
     }
 
     fn new(manifest: Manifest, manifest_bytes: Vec<u8>, backing: Backing) -> Self {
@@ -105,13 +119,13 @@ impl Package {
         &self.manifest.entries
     }
 
-    /// The seals, sorted by path; none when the package is backed by blobs.
+    /// The seals, sorted by path.
     pub fn seals(&self) -> Vec<Seal> {
-        let Backing::File { map, archive, .. } = &*self.backing else {
-            return Vec::new();
-        };
         let own = |(path, bytes): (&EntryPath, &[u8])| Seal { path: path.clone(), bytes: bytes.to_vec() };
-        archive.seals(map).map(own).collect()
+        match &*self.backing {
+            Backing::File { map, archive, .. } => archive.seals(map).map(own).collect(),
+            Backing::Blobs { seals, .. } => seals.clone(),
+        }
     }
 
     /// The bytes of an entry, which match its digest.
@@ -267,7 +281,7 @@ impl Package {
         let Manifest { name, version, .. } = &self.manifest;
         match &*self.backing {
             Backing::File { path, .. } => fault.during(format!("{verb} package {}", path.display())),
-            Backing::Blobs(_) => fault.during(format!("{verb} package {name} {version}")),
+            Backing::Blobs { .. } => fault.during(format!("{verb} package {name} {version}")),
         }
     }
 }

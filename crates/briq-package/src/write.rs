@@ -30,7 +30,7 @@ pub struct Written {
     pub path: PathBuf,
 }
 
-/// A cryptographic signature over the manifest. Seals stand behind the entries, and the manifest does not list them,
+/// A cryptographic signature over the package ([`seal`](crate::seal)). Seals stand behind the entries, and the manifest does not list them,
 /// so sealing a package leaves its identity as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
@@ -109,7 +109,7 @@ pub(crate) fn write(target: &Path, manifest: &[u8], entries: Vec<Ready<'_>>, sea
 }
 
 /// The seals in order, each with a path of its own.
-fn check_seals(seals: &[Seal]) -> Result<Vec<&Seal>, Fault> {
+pub(crate) fn check_seals(seals: &[Seal]) -> Result<Vec<&Seal>, Fault> {
     if seals.len() > MAX_SEALS {
         return Err(Fault::limit(format!("it would have {} seals, and at most {MAX_SEALS} are read", seals.len())));
     }

@@ -56,7 +56,8 @@ struct Content {
 }
 
 impl Client {
-    /// Publishes a package under its own version. Blobs that the registry has are not sent; the tag is written last.
+    /// Publishes a package under its own version. Blobs that the registry has are not sent; the tag is written last. A
+    /// package that is there already and comes with other seals is published again, with these.
     ///
     /// OCI registries know no exclusive creation of a tag: of two pushes of one version at the same moment, both can
     /// succeed, and the later one stands.
@@ -88,15 +89,16 @@ impl Client {
         pushed(false)
     }
 
-    /// Whether the package is there already; an error when it may not come in.
+    /// Whether the package is there already, with its seals if it has any; an error when it may not come in.
     async fn admit(&self, package: &Package, artifact: &Artifact) -> Result<bool, RegistryError> {
         let (name, version) = (&artifact.description.name, &artifact.description.version);
         let doing = || format!("push {}/{name} {version}", self.endpoint());
         let versions = self.versions(name).await?;
         if versions.contains(version) {
             let there = self.describe_version(name, version).await?;
-            if there.manifest == artifact.digest {
-                return Ok(true);
+            if there.description.digest == artifact.description.digest {
+                // The same package: only seals can make a difference, and none are not sent over some.
+                return Ok(there.manifest == artifact.digest || artifact.description.seals.is_empty());
             }
             let what = "the version exists with other bytes".into();
             return Err(RegistryError::new(doing(), RegistryErrorKind::Conflict(what)));
@@ -240,6 +242,7 @@ async fn contents(package: &Arc<Package>, artifact: &Artifact) -> Result<Vec<Con
 fn content(package: &Arc<Package>, layer: &oci::Descriptor, source: Source) -> Result<Content, RegistryError> {
     let bytes = match source {
         Source::Manifest => Bytes::copy_from_slice(package.manifest_bytes()),
+        Source::Seal(seal) => seal.bytes.into(),
         Source::Entry(path) => {
             package.read(&path).map_err(RegistryError::package(format!("push entry {path}")))?;
             Bytes::from_owner(Mapped { package: Arc::clone(package), path })

@@ -176,13 +176,15 @@ fn remote_at(client: Client, name: &PackageName, remote: Remote) -> Resolved {
     }
 }
 
-/// What was pulled before need not be fetched.
+/// What was pulled before need not be fetched, unless it has been sealed since.
 async fn fetched_before(store: &Store, resolved: Resolved) -> Resolved {
+    let Place::Registry(place) = &resolved.place else { return resolved };
     let repository = Repository { registry: resolved.registry.clone(), name: resolved.name.clone() };
-    match local(store, &repository, &Selector::Digest(resolved.digest)).await {
-        Ok(_) => Resolved { place: Place::Store, ..resolved },
-        Err(_) => resolved,
-    }
+    let (store, wanted) = (store.clone(), Selector::Digest(resolved.digest));
+    let record = blocking(move || store.resolve(repository, &wanted)).await;
+    let remote = &place.1;
+    let same = |record: VersionRecord| record.manifest == remote.manifest || remote.description.seals.is_empty();
+    if record.is_ok_and(same) { Resolved { place: Place::Store, ..resolved } } else { resolved }
 }
 
 async fn pinned(locked: &LockedPackage, host: &str) -> Result<Resolved, RegistryError> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Blake3Digest;
 use crate::error::SpecError;
 use crate::name::PackageName;
+use crate::policy::Policy;
 use crate::text::written_as_string;
 
 /// The name of a deployment: a DNS label, since it becomes a host, a unit and a container name.
@@ -97,4 +98,7 @@ pub struct Desired {
     pub http: SocketAddr,
     /// The backend that runs it: `auto`, `flex`, `ndarray` or `wgpu`.
     pub backend: String,
+    /// What every revision must bring with it, with the trusted keys inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<Policy>>,
 }

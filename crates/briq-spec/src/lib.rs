@@ -31,6 +31,7 @@ pub mod entry;
 pub mod signature;
 
 pub mod manifest;
+pub mod provenance;
 pub mod recipe;
 
 pub mod lock;
@@ -38,6 +39,7 @@ pub mod reference;
 
 pub mod control;
 pub mod deployment;
+pub mod policy;
 
 pub mod schema;
 
@@ -48,6 +50,7 @@ pub use crate::entry::EntryPath;
 pub use crate::error::{SpecError, SpecErrorKind};
 pub use crate::manifest::Manifest;
 pub use crate::name::{Alias, PackageName};
+pub use crate::policy::Policy;
 pub use crate::recipe::{Recipe, RecipeError};
 pub use crate::reference::{Reference, Selector};
 pub use crate::signature::{DataType, Signature, TensorSpec};

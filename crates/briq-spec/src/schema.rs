@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::policy::Policy;
 use crate::recipe::Recipe;
 
 /// The schema of `briq.json`.
@@ -14,6 +15,11 @@ pub fn manifest_schema() -> Value {
 /// The schema of `briq.toml`.
 pub fn recipe_schema() -> Value {
     schemars::schema_for!(Recipe).to_value()
+}
+
+/// The schema of a policy.
+pub fn policy_schema() -> Value {
+    schemars::schema_for!(Policy).to_value()
 }
 
 /// The schema of `briq.lock`.

@@ -4,11 +4,15 @@
 //! and Briq finds everything it needs to rebuild the identical `.briq`. The documents are functions of the package
 //! alone, so the same package has the same manifest digest wherever it is published.
 //!
+//! Seals are layers too, behind the entries: who pulls the files has what vouches for them. A package that is sealed
+//! after it was published gets another OCI manifest, and stays the same package.
+//!
 //! Source: ModelPack model-spec v0.0.7; its schemas admit no further fields, so Briq's own are annotations.
 
 use std::collections::BTreeMap;
 
-use briq_package::Package;
+use briq_package::seal::MAX_SEAL_BYTES;
+use briq_package::{MAX_SEALS, Package, Seal};
 use briq_spec::{Blake3Digest, EntryPath, PackageName, Sha256Digest};
 use semver::Version;
 
@@ -41,6 +45,8 @@ pub enum Source {
     Manifest,
     /// One of the package's entries.
     Entry(EntryPath),
+    /// One of the package's seals.
+    Seal(Seal),
 }
 
 /// The documents that stand for one package.
@@ -66,13 +72,9 @@ impl Artifact {
     pub fn of(package: &Package) -> Result<Self, StoreError> {
         let doing = || format!("describe package {}", package.digest());
         let refused = |what: String| StoreError::new(doing(), StoreErrorKind::Refused(what));
-        let entries = package.manifest().entries.len();
+        let entries = package.manifest().entries.len() + package.seals().len();
         if entries >= MAX_LAYERS {
             return Err(refused(format!("it has {entries} entries; an artifact holds at most {}", MAX_LAYERS - 1)));
-        }
-        // Seals are no part of a package's identity; dropping them without a word would be worse than refusing.
-        if !package.seals().is_empty() {
-            return Err(refused("it carries seals, which an artifact does not hold yet".into()));
         }
         let layers = layers(package);
         let json = |error| StoreError::new(doing(), StoreErrorKind::Json(error));
@@ -95,7 +97,11 @@ fn layers(package: &Package) -> Vec<(Descriptor, Source)> {
         .entries
         .iter()
         .map(|entry| (layer(entry.path.as_str(), entry.sha256, entry.size), Source::Entry(entry.path.clone())));
-    std::iter::once((manifest, Source::Manifest)).chain(entries).collect()
+    let seals = package
+        .seals()
+        .into_iter()
+        .map(|seal| (layer(seal.path.as_str(), sha256(&seal.bytes), seal.bytes.len() as u64), Source::Seal(seal)));
+    std::iter::once((manifest, Source::Manifest)).chain(entries).chain(seals).collect()
 }
 
 fn layer(path: &str, digest: Sha256Digest, size: u64) -> Descriptor {
@@ -156,8 +162,10 @@ pub struct Description {
     pub config: Descriptor,
     /// The layer that holds `briq.json`.
     pub manifest: Descriptor,
-    /// Every other layer, by the file it holds.
+    /// The layers that hold entries, by the file they hold.
     pub entries: BTreeMap<EntryPath, Descriptor>,
+    /// The layers that hold seals, by the file they hold.
+    pub seals: BTreeMap<EntryPath, Descriptor>,
 }
 
 impl Description {
@@ -189,13 +197,18 @@ impl Description {
         }
         let annotations = &document.annotations;
         let mut files = files(document.layers)?;
+        let manifest = files.remove(MANIFEST_ENTRY).ok_or("it has no layer for briq.json")?;
+        let files: BTreeMap<EntryPath, Descriptor> = files.into_iter().map(entry).collect::<Result<_, _>>()?;
+        let (seals, entries) = files.into_iter().partition(|(path, _)| path.is_seal());
+        check_seals(&seals)?;
         Ok(Self {
             name: field(annotations, PACKAGE_NAME)?,
             version: field(annotations, VERSION)?,
             digest: field(annotations, PACKAGE_DIGEST)?,
             config: document.config.ok_or("it has no configuration")?,
-            manifest: files.remove(MANIFEST_ENTRY).ok_or("it has no layer for briq.json")?,
-            entries: files.into_iter().map(entry).collect::<Result<_, _>>()?,
+            manifest,
+            entries,
+            seals,
         })
     }
 
@@ -204,9 +217,9 @@ impl Description {
         self.blobs().map(|blob| blob.size).fold(0, u64::saturating_add)
     }
 
-    /// All layers: `briq.json` first, then the entries by path.
+    /// All layers: `briq.json` first, then the entries by path, then the seals.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        std::iter::once(&self.manifest).chain(self.entries.values())
+        std::iter::once(&self.manifest).chain(self.entries.values()).chain(self.seals.values())
     }
 
     /// Compares with the package's own manifest, which is the authority.
@@ -231,6 +244,17 @@ impl Description {
             }
         }
         Ok(())
+    }
+}
+
+/// Seals are read into memory when the package is opened.
+fn check_seals(seals: &BTreeMap<EntryPath, Descriptor>) -> Result<(), String> {
+    if seals.len() > MAX_SEALS {
+        return Err(format!("it has {} seals, at most {MAX_SEALS} are read", seals.len()));
+    }
+    match seals.iter().find(|(_, layer)| layer.size > MAX_SEAL_BYTES as u64) {
+        Some((path, layer)) => Err(format!("{path} has {} bytes, at most {MAX_SEAL_BYTES} are read", layer.size)),
+        None => Ok(()),
     }
 }
 

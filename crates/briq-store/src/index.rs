@@ -129,6 +129,21 @@ pub(crate) fn put(index: &mut Index, entry: Descriptor) {
     }
 }
 
+/// Puts another OCI manifest of the same package in the place of a version's, for its aliases too.
+pub(crate) fn replace_version(index: &mut Index, repository: &Repository, entry: &Descriptor) {
+    let Some(old) = index.manifests.iter().find(|other| other.annotation(REF_NAME) == entry.annotation(REF_NAME))
+    else {
+        return put(index, entry.clone());
+    };
+    let (old, kept) = (old.digest, [PUBLISHED, YANKED].map(|name| Some((name, old.annotation(name)?.to_owned()))));
+    let mut entry = entry.clone();
+    entry.annotations.extend(kept.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)));
+    for alias in index.manifests.iter_mut().filter(|other| other.digest == old && belongs(other, repository)) {
+        (alias.digest, alias.size) = (entry.digest, entry.size);
+    }
+    put(index, entry);
+}
+
 /// The repository of an entry, if Briq wrote it.
 pub(crate) fn repository_of(entry: &Descriptor) -> Option<Repository> {
     let name: PackageName = entry.annotation(REPOSITORY)?.parse().ok()?;

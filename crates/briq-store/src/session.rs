@@ -36,6 +36,16 @@ struct Candidate<'a> {
     manifest: Sha256Digest,
 }
 
+/// How a version may come in.
+enum Admitted {
+    /// As a version that was not there before.
+    New,
+    /// As a version that is there, with these seals.
+    Sealed,
+    /// Not at all: it is there already.
+    There(VersionRecord),
+}
+
 /// The right to add content: while it is held, nothing is collected.
 #[derive(Debug)]
 pub struct Session {
@@ -55,7 +65,8 @@ impl Store {
     /// Publishes a package under its own name and version.
     ///
     /// The version appears when all its bytes are on the disk, in one step. Publishing the same package again changes
-    /// nothing, except that damaged or missing blobs are replaced.
+    /// nothing, except that damaged or missing blobs are replaced, and that seals it comes with take the place of
+    /// those that were there.
     ///
     /// # Errors
     /// The version exists with other bytes (`is_conflict`), its signature breaks a compatible version
@@ -106,6 +117,7 @@ impl Session {
         let Ingest::Wanted(mut writer) = self.ingest(&layer.digest, layer.size)? else { return Ok(()) };
         let bytes = match source {
             Source::Manifest => package.manifest_bytes(),
+            Source::Seal(seal) => &seal.bytes,
             Source::Entry(path) => package.read(path).map_err(|error| {
                 StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
             })?,
@@ -131,32 +143,42 @@ impl Session {
         let candidate = Candidate { description: &description, signature, manifest: digest };
         let entry = index::version_entry(repository, &description, (digest, manifest.len() as u64), now());
         index::update(layout, |index| {
-            let there = self.admit(index, repository, &candidate)?;
-            if there.is_none() {
-                index::put(index, entry.clone());
+            let admitted = self.admit(index, repository, &candidate)?;
+            match admitted {
+                Admitted::There(_) => {}
+                Admitted::New => index::put(index, entry.clone()),
+                Admitted::Sealed => index::replace_version(index, repository, &entry),
             }
-            let fresh = || index::record(&entry).transpose().expect("an entry for a version was just made");
-            Ok(Published {
-                repository: repository.clone(),
-                already_there: there.is_some(),
-                record: there.map_or_else(fresh, Ok)?,
-            })
+            let published = |record, already_there| Published { repository: repository.clone(), already_there, record };
+            match admitted {
+                Admitted::There(record) => Ok(published(record, true)),
+                _ => Ok(published(self.recorded(index, repository, &description)?, false)),
+            }
         })
     }
 
-    /// Whether a version may come in: its record when it is there already, an error when it must not.
-    fn admit(
+    fn recorded(
         &self,
         index: &Index,
         repository: &Repository,
-        candidate: &Candidate<'_>,
-    ) -> Result<Option<VersionRecord>, StoreError> {
+        description: &Description,
+    ) -> Result<VersionRecord, StoreError> {
+        let entry = index::tagged(index, repository, &index::tag_of(&description.version));
+        let entry = entry.expect("an entry for the version was just put there");
+        Ok(index::record(entry)?.expect("an entry with the annotations of a version is one"))
+    }
+
+    /// Whether a version may come in; an error when it must not.
+    fn admit(&self, index: &Index, repository: &Repository, candidate: &Candidate<'_>) -> Result<Admitted, StoreError> {
         let version = &candidate.description.version;
         let records = index::records(index, repository)?;
         let tag = index::tag_of(version);
         if let Some(entry) = index::tagged(index, repository, &tag) {
-            if entry.digest == candidate.manifest {
-                return index::record(entry);
+            let record = index::record(entry)?;
+            let same = |record: &VersionRecord| record.digest == candidate.description.digest;
+            if let Some(record) = record.filter(same) {
+                let resealed = record.manifest != candidate.manifest && !candidate.description.seals.is_empty();
+                return Ok(if resealed { Admitted::Sealed } else { Admitted::There(record) });
             }
             return Err(StoreError::new(
                 format!("publish {repository} {version}"),
@@ -164,7 +186,7 @@ impl Session {
             ));
         }
         compatibility::check(&self.store, repository, &records, (version, candidate.signature))?;
-        Ok(None)
+        Ok(Admitted::New)
     }
 
     /// Stores any OCI manifest under a tag, or under its digest alone. A Briq package that comes under the tag of its

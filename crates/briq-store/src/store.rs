@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use briq_package::Package;
-use briq_spec::{Blake3Digest, PackageName, Selector, Sha256Digest};
+use briq_package::{Package, Seal};
+use briq_spec::{Blake3Digest, EntryPath, PackageName, Selector, Sha256Digest};
 use semver::Version;
 
 use crate::artifact::{Description, MANIFEST_ENTRY, PACKAGE_DIGEST};
@@ -110,23 +110,34 @@ impl Store {
         })
     }
 
-    /// Opens a package by its identity. Its entries are mapped from their blobs; nothing is copied.
+    /// Opens a package by its identity. Its entries are mapped from their blobs; nothing is copied. Where it is there
+    /// both sealed and unsealed, from several places, it is opened with its seals.
     ///
     /// # Errors
     /// It is not there (`is_not_found`), or what is there is not that package (`is_corrupt`).
     pub fn package(&self, digest: &Blake3Digest) -> Result<Package, StoreError> {
         let index = index::read(&self.layout)?;
         let wanted = digest.to_string();
-        let entry = index.manifests.iter().find(|entry| entry.annotation(PACKAGE_DIGEST) == Some(&wanted));
-        let entry = entry.ok_or_else(|| StoreError::not_found(format!("open package {digest}"), None))?;
-        let description = Description::parse(&self.manifest(&entry.digest)?)?;
-        if description.digest != *digest {
-            return Err(StoreError::corrupt(
-                format!("open package {digest}"),
-                "its OCI manifest is of another package",
-            ));
+        let entries = index.manifests.iter().filter(|entry| entry.annotation(PACKAGE_DIGEST) == Some(&wanted));
+        let manifests: BTreeSet<Sha256Digest> = entries.map(|entry| entry.digest).collect();
+        let descriptions = manifests.iter().map(|manifest| self.description(manifest, digest));
+        let descriptions: Vec<Description> = descriptions.collect::<Result<_, _>>()?;
+        let sealed = descriptions.iter().find(|description| !description.seals.is_empty());
+        let description = sealed.or(descriptions.first());
+        self.described(description.ok_or_else(|| StoreError::not_found(format!("open package {digest}"), None))?)
+    }
+
+    /// What an OCI manifest says, which has to be about this package.
+    fn description(&self, manifest: &Sha256Digest, digest: &Blake3Digest) -> Result<Description, StoreError> {
+        let description = Description::parse(&self.manifest(manifest)?)?;
+        if description.digest == *digest {
+            return Ok(description);
         }
-        self.described(&description)
+        Err(StoreError::corrupt(format!("open package {digest}"), "its OCI manifest is of another package"))
+    }
+
+    fn seal(&self, path: &EntryPath, layer: &Descriptor) -> Result<Seal, StoreError> {
+        Ok(Seal { path: path.clone(), bytes: self.layout.read_blob(&layer.digest, layer.size)? })
     }
 
     /// Opens the package that an OCI manifest describes, and checks that they agree.
@@ -140,7 +151,9 @@ impl Store {
         }
         let limit = briq_spec::manifest::MAX_MANIFEST_BYTES as u64;
         let json = self.layout.read_blob(&description.manifest.digest, limit)?;
-        let package = Package::from_blobs(json, |entry| self.layout.blob(&entry.sha256))
+        let seals = description.seals.iter().map(|(path, layer)| self.seal(path, layer));
+        let seals = seals.collect::<Result<Vec<_>, _>>()?;
+        let package = Package::from_sealed_blobs(json, |entry| self.layout.blob(&entry.sha256), seals)
             .map_err(|error| StoreError::new(doing(), StoreErrorKind::Package(Box::new(error))))?;
         if package.digest() != description.digest {
             return Err(StoreError::corrupt(doing(), format!("its manifest has the digest {}", package.digest())));

@@ -1,17 +1,19 @@
 //! `briq deploy`: lets a version serve, behind its gates.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use briq_deploy::{Deployment, Launch, Outcome, Plan, Promoted, Proposal, systemd_unit};
 use briq_model::Backend;
 use briq_package::Package;
+use briq_spec::Policy;
 use briq_spec::deployment::{DeploymentName, Desired};
 
 use crate::compute;
 use crate::context::Context;
 use crate::exit::{Code, Failure};
-use crate::locate;
 use crate::verb::supervise;
+use crate::{locate, trust};
 
 /// Deploy a package: load it, replay its golden examples on this host, then let it serve
 ///
@@ -34,6 +36,12 @@ pub(crate) struct Arguments {
     /// What computes [default: auto, or what computes there already]
     #[arg(long, value_parser = compute::parser())]
     backend: Option<Backend>,
+    /// Let nothing serve that does not meet this policy, a TOML file [default: the policy that holds there already]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Lift the policy that holds there
+    #[arg(long, conflicts_with = "policy")]
+    no_policy: bool,
     /// Print the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -55,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     }
     let deployment = Deployment::at(context.home.path(), name);
     let proposal = proposal(arguments, &deployment, &package)?;
+    trust::admit(proposal.policy.as_ref(), &package)?;
     note_unproven(context, &package);
     if arguments.dry_run {
         return plan(context, &deployment.plan(&proposal)?);
@@ -85,6 +94,7 @@ fn proposal(arguments: &Arguments, deployment: &Deployment, package: &Package) -
         source: arguments.reference.clone(),
         http: arguments.http.or(there).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
         backend: backend(arguments.backend, current.as_ref())?.to_string(),
+        policy: policy(arguments, current.as_ref())?,
     })
 }
 
@@ -94,6 +104,15 @@ fn backend(asked: Option<Backend>, current: Option<&Desired>) -> anyhow::Result<
     let backend = asked.or(there).unwrap_or_default().resolved();
     backend.device()?;
     Ok(backend)
+}
+
+/// What is asked for, else what holds there already.
+fn policy(arguments: &Arguments, current: Option<&Desired>) -> anyhow::Result<Option<Policy>> {
+    match &arguments.policy {
+        Some(path) => Ok(Some(trust::policy(path)?)),
+        None if arguments.no_policy => Ok(None),
+        None => Ok(current.and_then(|desired| desired.policy.as_deref().cloned())),
+    }
 }
 
 fn note_unproven(context: &Context, package: &Package) {

@@ -14,6 +14,9 @@ pub(crate) struct Arguments {
     /// The package
     #[arg(value_name = "REF")]
     reference: String,
+    /// Print the bill of materials instead: CycloneDX 1.6, as JSON
+    #[arg(long)]
+    sbom: bool,
 }
 
 #[derive(Serialize)]
@@ -24,6 +27,9 @@ struct Report<'a> {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
+    if arguments.sbom {
+        return context.output.raw(package.sbom().trim_end());
+    }
     let report = Report { digest: package.digest().to_string(), manifest: package.manifest() };
     let network = briq_model::structure(&package)?.summary()?;
     context.output.data(&report, |report| text(report, &package, &network))

@@ -24,6 +24,7 @@ pub(crate) mod resolve;
 pub(crate) mod rollback;
 pub(crate) mod serve;
 pub(crate) mod serve_deployment;
+pub(crate) mod sign;
 pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod supervise;
@@ -47,6 +48,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Export(arguments) => export::run(&arguments, context),
         Verb::Inspect(arguments) => inspect::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),
+        Verb::Sign(arguments) => sign::run(&arguments, context),
         Verb::Unpack(arguments) => unpack::run(&arguments, context),
         Verb::Publish(arguments) => publish::run(&arguments, context),
         Verb::Resolve(arguments) => resolve::run(&arguments, context),

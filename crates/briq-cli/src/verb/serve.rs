@@ -7,12 +7,12 @@ use briq_engine::{EngineError, LoadedModel};
 use briq_model::Backend;
 use briq_package::Package;
 use briq_serve::{Options, PreparedListener, Server, Source};
-use briq_spec::Blake3Digest;
+use briq_spec::{Blake3Digest, Policy};
 use briq_store::{Home, Store};
 
 use crate::compute::BackendArgument;
 use crate::context::Context;
-use crate::locate;
+use crate::{locate, trust};
 
 /// Serve packages over the Open Inference Protocol, in the foreground
 #[derive(clap::Args)]
@@ -28,21 +28,26 @@ pub(crate) struct Arguments {
     /// Threads that compute, for each model [default: one for each processor]
     #[arg(long)]
     threads: Option<usize>,
+    /// Serve only what meets this policy, a TOML file
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let backend = arguments.compute.backend;
     backend.device()?;
+    let policy = arguments.policy.as_deref().map(trust::policy).transpose()?;
     let mut models = Vec::new();
     for reference in &arguments.references {
         let package = locate::stored(context, reference)?;
+        trust::admit(policy.as_ref(), &package)?;
         models.push(Source::new(locator(&package.digest(), context.home.path())));
     }
     let defaults = Options::default();
     let threads = arguments.threads.unwrap_or(defaults.threads);
     let options = Options { models, threads, locate: locator, ..defaults };
     let listener = PreparedListener::bind(arguments.http)?;
-    let server = Server::bind(listener, loader(backend), options)?;
+    let server = Server::bind(listener, loader(backend, policy), options)?;
     context.output.note(format!("serving on http://{}", server.address()));
     Ok(server.run()?)
 }
@@ -52,10 +57,17 @@ pub(crate) fn locator(digest: &Blake3Digest, home: &Path) -> String {
     format!("{digest} {}", home.display())
 }
 
-/// Loads packages from the store that a locator names.
-pub(crate) fn loader(backend: Backend) -> impl Fn(&str) -> Result<LoadedModel, EngineError> + Send + Sync {
+/// Loads packages from the store that a locator names, where they meet the policy.
+pub(crate) fn loader(
+    backend: Backend,
+    policy: Option<Policy>,
+) -> impl Fn(&str) -> Result<LoadedModel, EngineError> + Send + Sync {
     move |locator| {
         let package = open(locator)?;
+        if let Some(policy) = &policy {
+            briq_package::policy::admit(policy, &package)
+                .map_err(|error| EngineError::load("it may not be served here").with_source(error))?;
+        }
         briq_model::load(&package, backend)
             .map_err(|error| EngineError::load("cannot load the package").with_source(error))
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use briq_model::Backend;
 use briq_serve::{Options, PreparedListener, Server, Source};
-use briq_spec::Blake3Digest;
 use briq_spec::deployment::DeploymentName;
+use briq_spec::{Blake3Digest, Policy};
 
 use super::serve::{loader, locator};
 use crate::context::Context;
@@ -31,10 +31,14 @@ pub(crate) struct Arguments {
     /// What computes
     #[arg(long)]
     backend: String,
+    /// What every package must bring with it, as JSON
+    #[arg(long)]
+    policy: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let backend: Backend = arguments.backend.parse()?;
+    let policy: Option<Policy> = arguments.policy.as_deref().map(serde_json::from_str).transpose()?;
     tracing::debug!(deployment = %arguments.name, revision = arguments.revision, "starting");
     let source = Source { locator: locator(&arguments.digest, context.home.path()), revision: arguments.revision };
     let options = Options {
@@ -44,5 +48,5 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         ..Options::default()
     };
     let listener = PreparedListener::inherited(arguments.listen_fd)?;
-    Ok(Server::bind(listener, loader(backend), options)?.run()?)
+    Ok(Server::bind(listener, loader(backend, policy), options)?.run()?)
 }

@@ -27,6 +27,7 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
     package.unpack(&arguments.output)?;
-    let report = Report { directory: arguments.output.clone(), files: package.entries().len() + 1 };
+    let report =
+        Report { directory: arguments.output.clone(), files: 1 + package.entries().len() + package.seals().len() };
     context.output.data(&report, |report| format!("{} files in {}", report.files, report.directory.display()))
 }

@@ -152,6 +152,10 @@ fn command(options: &Options, folder: &Folder, desired: &Desired, socket: &Path)
     command.arg("--name").arg(options.name.as_str()).arg("--home").arg(&options.home);
     command.arg("--control").arg(control).arg("--digest").arg(desired.revision.digest.to_string());
     command.arg("--revision").arg(desired.revision.number.to_string()).arg("--backend").arg(&desired.backend);
+    if let Some(policy) = &desired.policy {
+        let json = serde_json::to_string(policy).expect("a policy has string keys and no failing serializer");
+        command.arg("--policy").arg(json);
+    }
     command
 }
 

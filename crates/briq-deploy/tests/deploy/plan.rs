@@ -3,6 +3,7 @@
 use briq_deploy::{Observed, plan};
 use briq_spec::Blake3Digest;
 use briq_spec::deployment::{Desired, Revision};
+use briq_spec::policy::{Policy, Requirement};
 use expect_test::{Expect, expect};
 
 fn revision(number: u64) -> Desired {
@@ -14,7 +15,7 @@ fn revision(number: u64) -> Desired {
         source: "digits".to_owned(),
     };
     let http = "127.0.0.1:8080".parse().unwrap();
-    Desired { name: "digits".parse().unwrap(), revision, http, backend: "flex".to_owned() }
+    Desired { name: "digits".parse().unwrap(), revision, http, backend: "flex".to_owned(), policy: None }
 }
 
 fn check(desired: &Desired, supervised: bool, current: Option<Desired>, serving: Option<Desired>, expected: Expect) {
@@ -135,6 +136,25 @@ fn after_a_crash_the_last_good_one_serves_first() {
         expect![[r#"
         1. start a server on 127.0.0.1:8080 with digits 1.1.0 (revision 1) (backend flex)
         2. wait until revision 1 has proved its golden examples and is ready
+    "#]],
+    );
+}
+
+/// A process keeps its policy for life, so another policy is another process.
+#[test]
+fn to_another_policy() {
+    let mut stricter = revision(2);
+    stricter.policy = Some(Box::new(Policy { require: vec![Requirement::Golden], trusted: Vec::new() }));
+    check(
+        &stricter,
+        true,
+        Some(revision(1)),
+        Some(revision(1)),
+        expect![[r#"
+        1. start a server on 127.0.0.1:8080 with digits 1.2.0 (revision 2) (backend flex)
+        2. wait until revision 2 has proved its golden examples and is ready
+        3. promote revision 2
+        4. drain and end the server of revision 1
     "#]],
     );
 }

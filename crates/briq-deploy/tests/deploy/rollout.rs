@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use briq_deploy::{DeployErrorKind, Health, Outcome};
+use briq_deploy::{DeployErrorKind, Health, Outcome, Proposal};
+use briq_spec::policy::{Policy, Requirement};
 
 use crate::stage::{Stage, get, promoted, reason, version_at};
 
@@ -127,6 +128,23 @@ fn a_port_in_use_is_an_error_before_anything_is_changed() {
     assert!(stage.deploy(&proposal).unwrap_err().is_address_in_use());
     assert_eq!(stage.events(), events);
     assert_eq!(version_at(first.http), "1.0.0");
+}
+
+/// The first revision came before the policy; going back to it lifts no requirement.
+#[test]
+fn a_rollback_keeps_the_policy_that_holds() {
+    let stage = Stage::new();
+    let policy = Some(Policy { require: vec![Requirement::Golden], trusted: Vec::new() });
+    stage.promote(&stage.serve("1.0.0"));
+    let pid = stage.server_pid();
+    stage.promote(&Proposal { policy: policy.clone(), ..stage.serve("1.1.0") });
+    assert_ne!(stage.server_pid(), pid, "another policy is another process");
+    promoted(stage.rollback(None).unwrap());
+    let current = stage.deployment.status().unwrap().current.unwrap();
+    assert_eq!(
+        (current.revision.version.to_string(), current.policy.as_deref()),
+        ("1.0.0".to_owned(), policy.as_ref())
+    );
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Stage {
             source: format!("smallest@{version}"),
             http: "127.0.0.1:0".parse().unwrap(),
             backend: "flex".to_owned(),
+            policy: None,
         }
     }
 

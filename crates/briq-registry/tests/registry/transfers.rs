@@ -186,3 +186,40 @@ async fn sends_and_fetches_only_what_is_missing() {
         assert_eq!(count("GET", "/blobs/") - 1, fetched, "{number}");
     }
 }
+
+/// The seal is a layer like the entries; a package that is sealed after it was pushed is pushed again and stays itself.
+#[tokio::test]
+async fn seals_travel_with_the_package() {
+    use briq_package::seal::{self, PrivateKey, Trust};
+    let key = PrivateKey::from_pem(briq_package::example::PRIVATE_KEY, None).unwrap();
+    let trust = Trust::default().with_key(key.public_key());
+    for (peer, _guard) in all().await {
+        let (folder, store) = store();
+        let (client, options) = (peer.client(), PushOptions::default());
+        let plain = version(folder.path(), "1.0.0");
+        client.push(&plain, &options).await.unwrap();
+        let selector = Selector::Requirement("^1".parse().unwrap());
+        let remote = client.resolve(&digits(), &selector).await.unwrap();
+        client.pull(&remote, &store, &Progress::none()).await.unwrap();
+        assert!(store.package(&plain.digest()).unwrap().seals().is_empty());
+
+        let target = folder.path().join("sealed.briq");
+        plain.assemble_sealed(&target, &[seal::seal(&plain, &key).unwrap()]).unwrap();
+        let sealed = Arc::new(briq_package::Package::open(&target).unwrap());
+        assert!(!client.push(&sealed, &options).await.unwrap().already_there);
+        assert!(client.push(&sealed, &options).await.unwrap().already_there);
+        assert!(client.push(&plain, &options).await.unwrap().already_there);
+
+        let reference = format!("{}/{}@^1", peer.host, digits()).parse().unwrap();
+        let resolved = briq_registry::resolve(&reference, &store).await.unwrap();
+        let opened = briq_registry::open(&resolved, &store, &Progress::none()).await.unwrap();
+        seal::verify(&opened, &trust).unwrap();
+        let remote = client.resolve(&digits(), &selector).await.unwrap();
+        client.pull(&remote, &store, &Progress::none()).await.unwrap();
+        let pulled = store.package(&plain.digest()).unwrap();
+        seal::verify(&pulled, &trust).unwrap();
+        let rebuilt = folder.path().join("rebuilt.briq");
+        pulled.assemble(&rebuilt).unwrap();
+        assert_eq!(std::fs::read(rebuilt).unwrap(), std::fs::read(&target).unwrap());
+    }
+}

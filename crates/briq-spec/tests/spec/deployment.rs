@@ -21,3 +21,14 @@ fn desired_reads_back_and_rejects_unknown_fields() {
     assert_eq!(serde_json::to_string(&desired).unwrap(), text);
     assert!(serde_json::from_str::<Desired>(&text.replace("backend", "backends")).is_err());
 }
+
+#[test]
+fn a_deployment_carries_its_policy() {
+    let digest = format!("blake3:{}", "0".repeat(64));
+    let text = format!(
+        r#"{{"name":"digits","revision":{{"number":1,"package":"digits","version":"1.0.0","digest":"{digest}","source":"digits"}},"http":"127.0.0.1:8080","backend":"flex","policy":{{"require":["seal"],"trusted":[{{"key":"-----BEGIN PUBLIC KEY-----"}}]}}}}"#
+    );
+    let desired: Desired = serde_json::from_str(&text).unwrap();
+    assert!(desired.policy.as_ref().unwrap().trusted[0].is_inline());
+    assert_eq!(serde_json::to_string(&desired).unwrap(), text);
+}

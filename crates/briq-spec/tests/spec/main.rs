@@ -9,6 +9,7 @@ mod entry;
 mod lock;
 mod manifest;
 mod name;
+mod policy;
 mod recipe;
 mod recipe_mistakes;
 mod reference;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use briq_spec::schema::{lock_schema, manifest_schema, recipe_schema};
+use briq_spec::schema::{lock_schema, manifest_schema, policy_schema, recipe_schema};
 use serde_json::Value;
 
 /// Compares a schema with its checked-in copy; `UPDATE_EXPECT=1` writes the copy anew.
@@ -19,6 +19,7 @@ fn the_checked_in_schemas_are_current() {
     check("manifest", &manifest_schema());
     check("recipe", &recipe_schema());
     check("lock", &lock_schema());
+    check("policy", &policy_schema());
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod ingest;
 mod publish;
 mod resolve;
 mod samples;
+mod sealed;
 mod skopeo;
