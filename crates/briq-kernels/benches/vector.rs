@@ -12,7 +12,7 @@ use briq_kernels::recurrent::{Direction, Gru, GruSpec, Lstm, LstmStates, Recurre
 use briq_kernels::reduction::{Extent, Reduction};
 use briq_kernels::simd::Unit;
 use briq_kernels::softmax::softmax;
-use briq_kernels::{Activation, InOut};
+use briq_kernels::{Activation, InOut, with_team};
 
 /// An image of 56 × 56 pixels and 256 channels.
 const COUNT: usize = 56 * 56 * 256;
@@ -52,7 +52,7 @@ impl Bench {
         if !name.contains(&self.filter) {
             return;
         }
-        let mut least = |pool: &rayon::ThreadPool| pool.install(|| self.unit.force(|| least(&mut work)));
+        let mut least = |pool: &rayon::ThreadPool| pool.install(|| with_team(|| self.unit.force(|| least(&mut work))));
         let (one, two) = (least(&self.pools[0]).processor, least(&self.pools[1]).wall);
         println!("{:10.1}{:10.1} us  {name}", one.as_secs_f64() * 1e6, two.as_secs_f64() * 1e6);
     }

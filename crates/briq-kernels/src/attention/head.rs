@@ -141,6 +141,9 @@ impl Head<'_> {
         let AttentionSpec { depth, value_depth, .. } = *self.spec;
         let (count, keys) = (step.count, step.keys.len());
         self.copy_queries(simd, step, room);
+        if keys == self.spec.keys {
+            self.prefetch(simd, step.first..step.first + count);
+        }
         let product = Product { count, depth, columns: keys, stride: room.score_stride, resume: false };
         // SAFETY: the room has as many rows of scores.
         unsafe { product.run(simd, (room.queries, room.query_stride), room.keys, room.scores.as_mut_ptr()) };
@@ -154,6 +157,22 @@ impl Head<'_> {
         if step.keys.end == self.spec.keys {
             for row in 0..count {
                 self.multiply(simd, step.first + row, 1.0 / room.sums[step.first + row - self.queries.start]);
+            }
+        }
+    }
+
+    /// Asks for what the next head needs of the rows with these indices, which lie so far apart that the processor does not
+    /// foresee them.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, simd: S, rows: Range<usize>) {
+        let AttentionSpec { queries, keys, depth, value_depth, .. } = *self.spec;
+        for (of, count, depth) in
+            [(self.query, queries, depth), (self.key, keys, depth), (self.value, keys, value_depth)]
+        {
+            for row in rows.start..rows.end.min(count) {
+                let next =
+                    of.as_ptr().wrapping_add(((self.batch * count + row) * self.spec.heads + self.head + 1) * depth);
+                (0..depth).step_by(LINE).for_each(|column| simd.prefetch(next.wrapping_add(column)));
             }
         }
     }

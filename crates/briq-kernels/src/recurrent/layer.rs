@@ -129,8 +129,14 @@ impl Layer {
         &self.extra[index * self.padded() + panel * S::LANES..][..S::LANES]
     }
 
-    /// Bytes of the recurrent weights.
-    pub(super) fn recurrent_bytes(&self) -> usize {
-        self.recurrent.iter().map(|panels| size_of_val(&**panels)).sum()
+    /// Vector operations of one step of one sequence: one for each register of recurrent weights.
+    pub(super) fn operations(&self) -> usize {
+        self.recurrent.iter().map(|panels| panels.len()).sum::<usize>() / self.unit.lanes()
+    }
+
+    /// Whether each thread can have all recurrent weights in its own cache.
+    pub(super) fn fits_own_cache(&self) -> bool {
+        const NUMBERS: usize = 160 * 1024;
+        self.operations() * self.unit.lanes() <= NUMBERS
     }
 }

@@ -52,8 +52,8 @@ pub(super) struct Row {
 // SAFETY: panels are disjoint parts of what the pointers stand for.
 unsafe impl Sync for Row {}
 
-/// Bytes of recurrent weights that each thread can have in its own cache.
-const OWN_CACHE: usize = 640 * 1024;
+/// How many sequences have to share weights from a far cache before computing takes longer than fetching.
+const FAR: usize = 4;
 
 /// A layer of one kind of cell and what it is applied to.
 pub(super) struct Run<'a, C> {
@@ -110,15 +110,15 @@ impl<C: Cell> Run<'_, C> {
 
     /// Of one step of one sequence.
     fn cost(&self) -> Cost {
-        Cost::per_item(self.layers[0].recurrent_bytes() / 4 / self.layers[0].unit.lanes())
+        Cost::per_item(self.layers[0].operations())
     }
 
     /// Into how many parts the sequences are cut. Each part goes through all steps without waiting for another, but reads
-    /// all weights at each: where they do not fit its own cache, it is better that threads share out the hidden units.
+    /// all weights at each: where they do not fit its own cache, it needs so many sequences that it does not wait for them.
     fn parts(&self) -> usize {
         let threads = rayon::current_num_threads() / self.layers.len();
-        let small = self.layers[0].recurrent_bytes() <= OWN_CACHE;
-        if small { threads.min(self.sequences.batch / 2).max(1) } else { 1 }
+        let least = if self.layers[0].fits_own_cache() { 2 } else { FAR };
+        threads.min(self.sequences.batch / least).max(1)
     }
 }
 
@@ -184,8 +184,9 @@ impl<C: Cell> Part<'_, C> {
     fn step(&self, step: Step<'_, C>, shares: bool) {
         let panels = self.layer.padded() / self.layer.unit.lanes();
         if shares {
-            let steps = self.layer.recurrent_bytes() / 4 / C::PHASES / self.layer.unit.lanes() / panels;
-            parallel::for_each_range(panels, Cost::per_item(steps * step.rows.len()), |panels| {
+            let sequences = if self.layer.fits_own_cache() { step.rows.len() } else { step.rows.len().max(FAR) };
+            let steps = self.layer.operations() / C::PHASES / panels * sequences;
+            parallel::for_each_range(panels, Cost::per_item(steps), |panels| {
                 self.layer.unit.run(Panels { step, panels });
             });
         } else {

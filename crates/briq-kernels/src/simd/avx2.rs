@@ -56,6 +56,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     fn add(self, left: __m256, right: __m256) -> __m256 {
         unsafe { _mm256_add_ps(left, right) }
     }

@@ -56,6 +56,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
     fn add(self, left: __m512, right: __m512) -> __m512 {
         unsafe { _mm512_add_ps(left, right) }
     }

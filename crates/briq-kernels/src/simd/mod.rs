@@ -89,6 +89,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The numbers in the mask's lanes are writable at `to`.
     unsafe fn store_masked_at(self, to: *mut f32, mask: Self::Mask, value: Self::Float);
 
+    /// Asks for the cache line with this number, which is soon going to be read. Where it is need not be readable.
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        let _ = at;
+    }
+
     /// Reads the first `LANES` numbers, or as many as there are and zero in the other lanes.
     #[inline(always)]
     fn load(self, from: &[f32]) -> Self::Float {
@@ -143,7 +149,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// subnormal number or zero.
     #[inline(always)]
     fn scale(self, value: Self::Float, power: Self::Float) -> Self::Float {
-        let half = self.floor(self.mul(power, self.splat(0.5)));
+        // Adding and taking away 1.5 · 2²³ rounds to an integer, also where there is no instruction for that.
+        let integers = self.splat(12_582_912.0);
+        let half = self.sub(self.mul_add(power, self.splat(0.5), integers), integers);
         let rest = self.sub(power, half);
         self.mul(self.mul(value, self.power_of_two(half)), self.power_of_two(rest))
     }

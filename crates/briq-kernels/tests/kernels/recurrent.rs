@@ -30,6 +30,9 @@ impl Kind {
     }
 }
 
+/// Hidden and cell states.
+type States = (Vec<f32>, Vec<f32>);
+
 /// A layer with its parameters and what it is applied to.
 #[derive(Clone, Debug)]
 struct Case {
@@ -43,7 +46,7 @@ struct Case {
     r: Vec<f32>,
     b: Option<Vec<f32>>,
     p: Vec<f32>,
-    initial: Option<(Vec<f32>, Vec<f32>)>,
+    initial: Option<States>,
 }
 
 impl Case {
@@ -90,7 +93,7 @@ impl Case {
         let (mut states, mut cells) = (Vec::new(), Vec::new());
         for (direction, sequence) in (0..directions).flat_map(|d| (0..self.batch).map(move |s| (d, s))) {
             let start = (direction * self.batch + sequence) * hidden;
-            let initial = |which: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| {
+            let initial = |which: fn(&States) -> &Vec<f32>| {
                 self.initial.as_ref().map_or(vec![0.0; hidden], |initial| wide(&which(initial)[start..start + hidden]))
             };
             let (mut h, mut c) = (initial(|initial| &initial.0), initial(|initial| &initial.1));
