@@ -94,7 +94,7 @@ impl<R: Rows> Product<'_, R> {
         let tile = tile_rows(self.matrix.unit().lanes());
         let (tiles, panels) = (self.count.div_ceil(tile), self.matrix.panel_count());
         parallel::for_each_piece(row_pieces * panel_pieces, |piece| {
-            let (row, panel) = (piece / panel_pieces, piece % panel_pieces);
+            let (row, panel) = (piece % row_pieces, piece / row_pieces);
             let rows = share(tiles, row_pieces, row);
             let rows = rows.start * tile..(rows.end * tile).min(self.count);
             self.run_region(Region { rows, panels: share(panels, panel_pieces, panel) }, out);

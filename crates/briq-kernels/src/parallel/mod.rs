@@ -1,7 +1,7 @@
 //! Spreads work over the threads of rayon's current pool.
 //!
-//! All threads take pieces from one counter. A thread that wakes late, or whose core is slower, takes fewer; one that
-//! never wakes takes none, and the caller does the work alone without waiting.
+//! Each thread has a share of the pieces and then helps with the others'. A thread that wakes late, or whose core is
+//! slower, does fewer; one that never wakes does none, and the caller does the work alone without waiting.
 
 mod team;
 
@@ -54,28 +54,53 @@ pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
     if pieces <= 1 {
         return (0..pieces).for_each(work);
     }
-    let next = AtomicUsize::new(0);
-    let threads = rayon::current_num_threads().min(pieces);
-    let work = || {
-        loop {
-            let piece = next.fetch_add(1, Ordering::Relaxed);
-            if piece >= pieces {
-                return;
-            }
-            work(piece);
-        }
-    };
+    let threads = rayon::current_num_threads().min(pieces).min(MOST_SHARES);
+    let shares = Shares::new(pieces, threads);
+    let work = |who: usize| shares.take(who, &work);
     if !team::offer(threads, &work) {
-        spread(threads, &work);
+        spread(0..threads, &work);
     }
 }
 
-/// Offers the same work to `threads` threads.
-fn spread(threads: usize, work: &(impl Fn() + Sync)) {
-    if threads <= 1 {
-        return work();
+/// Offers the same work to several threads.
+fn spread(threads: Range<usize>, work: &(impl Fn(usize) + Sync)) {
+    if threads.len() <= 1 {
+        return work(threads.start);
     }
-    rayon::join(|| spread(threads - threads / 2, work), || spread(threads / 2, work));
+    let middle = threads.start + threads.len().div_ceil(2);
+    rayon::join(|| spread(threads.start..middle, work), || spread(middle..threads.end, work));
+}
+
+/// The most shares that pieces are dealt into.
+const MOST_SHARES: usize = 64;
+
+/// Pieces dealt into a share of neighbouring pieces for each thread, which is likely to have in its cache what the same
+/// share of the kernel before has left there.
+struct Shares {
+    /// The next piece of each share, counted from the share's first.
+    next: [AtomicUsize; MOST_SHARES],
+    pieces: usize,
+    count: usize,
+}
+
+impl Shares {
+    fn new(pieces: usize, count: usize) -> Self {
+        Self { next: [const { AtomicUsize::new(0) }; MOST_SHARES], pieces, count }
+    }
+
+    /// Does what is left of thread `who`'s share, and then of the others'.
+    fn take(&self, who: usize, work: &impl Fn(usize)) {
+        for share in (0..self.count).map(|offset| (who + offset) % self.count) {
+            let (start, end) = (share * self.pieces / self.count, (share + 1) * self.pieces / self.count);
+            loop {
+                let piece = start + self.next[share].fetch_add(1, Ordering::Relaxed);
+                if piece >= end {
+                    break;
+                }
+                work(piece);
+            }
+        }
+    }
 }
 
 /// Calls `work` with runs of whole items of `width` numbers and the index of the first item in each.

@@ -9,8 +9,8 @@ const PATIENCE: Duration = Duration::from_micros(300);
 /// Looks for work between two looks at the clock.
 const LOOKS: usize = 256;
 
-/// Pieces of one kernel's work.
-type Work<'a> = dyn Fn() + Sync + 'a;
+/// One kernel's work, as done by the thread of this number: the leader is 0.
+type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// A job that helpers may join, and how many have.
 ///
@@ -34,8 +34,8 @@ unsafe impl Send for Team {}
 /// What the leader's thread knows of its team.
 struct Lead<'a> {
     team: &'a Team,
-    /// Asks the pool for one more helper.
-    recruit: &'a dyn Fn(),
+    /// Asks the pool for the helper of this number.
+    recruit: &'a dyn Fn(usize),
     /// Whether a job is open: what is called from inside it is not spread again.
     busy: Cell<bool>,
 }
@@ -54,10 +54,10 @@ pub fn with_team<R>(work: impl FnOnce() -> R) -> R {
     if LEAD.get().is_some() || rayon::current_num_threads() == 1 {
         return work();
     }
-    let team = Team::default();
+    let team = &Team::default();
     rayon::in_place_scope(|scope| {
-        let lead = Lead { team: &team, recruit: &|| scope.spawn(|_| help(&team)), busy: Cell::new(false) };
-        let _dismiss = Dismiss(&team);
+        let lead = Lead { team, recruit: &|number| scope.spawn(move |_| help(team, number)), busy: Cell::new(false) };
+        let _dismiss = Dismiss(team);
         LEAD.set(Some((&raw const lead).cast()));
         work()
     })
@@ -87,13 +87,12 @@ pub(super) fn offer(threads: usize, work: &Work<'_>) -> bool {
     // SAFETY: the pointer is cleared before what it points to ends, and it is this thread's alone.
     let lead = unsafe { &*lead };
     if lead.busy.replace(true) {
-        work();
+        work(0);
         return true;
     }
     let _busy = Busy(&lead.busy);
     while lead.team.helpers.load(Ordering::Relaxed) + 1 < threads {
-        lead.team.helpers.fetch_add(1, Ordering::Relaxed);
-        (lead.recruit)();
+        (lead.recruit)(lead.team.helpers.fetch_add(1, Ordering::Relaxed) + 1);
     }
     lead.team.lead(work);
     true
@@ -117,11 +116,11 @@ impl Team {
         }
         self.generation.fetch_add(1, Ordering::SeqCst);
         let _close = Close(self);
-        work();
+        work(0);
     }
 
     /// Does the open job, if there is one that is newer than `last`. Returns the newest generation.
-    fn join(&self, last: usize) -> usize {
+    fn join(&self, number: usize, last: usize) -> usize {
         if self.generation.load(Ordering::Relaxed) == last {
             return last;
         }
@@ -131,7 +130,7 @@ impl Team {
         if generation % 2 == 1 && generation != last {
             // SAFETY: the job is open and this thread counts as inside, so the leader keeps the work alive.
             let work = unsafe { (*self.job.get()).map(|work| &*work) };
-            work.expect("an open job has work")();
+            work.expect("an open job has work")(number);
         }
         generation
     }
@@ -161,7 +160,7 @@ impl Drop for Leave<'_> {
 }
 
 /// Joins jobs until the team is dismissed or there are none for a while.
-fn help(team: &Team) {
+fn help(team: &Team, number: usize) {
     // A helper that went away is asked for again.
     let _left = Leave(&team.helpers);
     let mut last = 0;
@@ -171,7 +170,7 @@ fn help(team: &Team) {
             if team.dismissed.load(Ordering::Acquire) {
                 return;
             }
-            let generation = team.join(last);
+            let generation = team.join(number, last);
             if generation != last {
                 (last, idle) = (generation, Instant::now());
             }
