@@ -1,8 +1,9 @@
 //! Where the bytes of an open package are: in one file, or in one file for each entry.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use briq_spec::manifest::Entry;
 use memmap2::Mmap;
@@ -52,6 +53,29 @@ impl Backing {
             return Ok(bytes);
         }
         Err(Fault::corrupt(format!("it has {} bytes, and the manifest says {}", bytes.len(), entry.size)))
+    }
+}
+
+/// The bytes of an entry of an open package, which they keep open.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    backing: Arc<Backing>,
+    number: usize,
+    entry: Entry,
+}
+
+impl Shared {
+    /// Of an entry whose bytes were read before.
+    pub(crate) fn new(backing: Arc<Backing>, number: usize, entry: &Entry) -> Self {
+        Self { backing, number, entry: entry.clone() }
+    }
+}
+
+impl Deref for Shared {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.backing.entry(self.number, &self.entry).expect("an entry that was read stays mapped")
     }
 }
 

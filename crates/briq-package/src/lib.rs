@@ -57,6 +57,7 @@ pub mod example;
 
 pub use briq_spec;
 
+pub use crate::backing::Shared;
 pub use crate::draft::Draft;
 pub use crate::error::{PackageError, PackageErrorKind};
 pub use crate::package::{Options, Package, Verified};

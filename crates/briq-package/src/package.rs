@@ -1,13 +1,14 @@
 //! An open package.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use briq_spec::manifest::Entry;
 use briq_spec::{Blake3Digest, EntryPath, Manifest};
 
 use crate::archive::{Archive, Opened};
-use crate::backing::{self, Backing, Blob};
+use crate::backing::{self, Backing, Blob, Shared};
 use crate::error::{Fault, PackageError, PackageErrorKind};
 use crate::hash::{self, Checksums};
 use crate::write::{self, Content, Ready, Seal, Written};
@@ -25,7 +26,7 @@ pub struct Package {
     manifest: Manifest,
     manifest_bytes: Vec<u8>,
     digest: Blake3Digest,
-    backing: Backing,
+    backing: Arc<Backing>,
     /// Which entries were found to match their digest.
     verified: Vec<AtomicBool>,
 }
@@ -81,7 +82,7 @@ impl Package {
     fn new(manifest: Manifest, manifest_bytes: Vec<u8>, backing: Backing) -> Self {
         let digest = hash::blake3(&manifest_bytes);
         let verified = manifest.entries.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { manifest, manifest_bytes, digest, backing, verified }
+        Self { manifest, manifest_bytes, digest, backing: Arc::new(backing), verified }
     }
 
     /// What the package is.
@@ -106,7 +107,7 @@ impl Package {
 
     /// The seals, sorted by path; none when the package is backed by blobs.
     pub fn seals(&self) -> Vec<Seal> {
-        let Backing::File { map, archive, .. } = &self.backing else {
+        let Backing::File { map, archive, .. } = &*self.backing else {
             return Vec::new();
         };
         let own = |(path, bytes): (&EntryPath, &[u8])| Seal { path: path.clone(), bytes: bytes.to_vec() };
@@ -121,6 +122,18 @@ impl Package {
     /// When there is no such entry, or its bytes are not those that were packed.
     pub fn read(&self, path: &EntryPath) -> Result<&[u8], PackageError> {
         self.read_fallible(path).map_err(|fault| self.explain("read", fault.in_entry(path)))
+    }
+
+    /// The bytes of an entry, which match its digest, for as long as the caller wants them.
+    ///
+    /// They are not copied: they stay mapped, and the memory is shared with whoever else reads the file.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn share(&self, path: &EntryPath) -> Result<Shared, PackageError> {
+        self.read(path)?;
+        let number = self.number(path).map_err(|fault| self.explain("read", fault))?;
+        Ok(Shared::new(self.backing.clone(), number, &self.manifest.entries[number]))
     }
 
     pub(crate) fn read_fallible(&self, path: &EntryPath) -> Result<&[u8], Fault> {
@@ -189,7 +202,7 @@ impl Package {
 
     /// Reads the file anew: it may have changed since it was opened.
     fn verify_structure(&self) -> Result<(), Fault> {
-        let Backing::File { map, .. } = &self.backing else {
+        let Backing::File { map, .. } = &*self.backing else {
             return Ok(());
         };
         let Opened { archive, manifest_bytes, .. } = Archive::read(map, true)?;
@@ -207,7 +220,7 @@ impl Package {
         if found.sha256 != entry.sha256 {
             return Err(Fault::corrupt("its bytes do not match its SHA-256 digest"));
         }
-        if let Backing::File { archive, .. } = &self.backing
+        if let Backing::File { archive, .. } = &*self.backing
             && archive.crc32(number) != found.crc32
         {
             return Err(Fault::corrupt("its bytes do not match its CRC-32"));
@@ -252,7 +265,7 @@ impl Package {
     /// The error of something that was done with this package.
     pub(crate) fn explain(&self, verb: &str, fault: Fault) -> PackageError {
         let Manifest { name, version, .. } = &self.manifest;
-        match &self.backing {
+        match &*self.backing {
             Backing::File { path, .. } => fault.during(format!("{verb} package {}", path.display())),
             Backing::Blobs(_) => fault.during(format!("{verb} package {name} {version}")),
         }
