@@ -82,19 +82,84 @@ impl Kernel for Apply<'_> {
 pub(crate) fn apply<S: Simd>(simd: S, activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Identity => {}
-        Activation::Relu => map(simd, values, |x| clip(simd, x, 0.0, f32::INFINITY)),
-        Activation::Clip { min, max } => map(simd, values, |x| clip(simd, x, min, max)),
-        Activation::LeakyRelu(slope) => map(simd, values, |x| leaky(simd, x, slope)),
-        Activation::Sigmoid => map(simd, values, |x| sigmoid(simd, x)),
-        Activation::Tanh => map(simd, values, |x| tanh(simd, x)),
-        Activation::Gelu => map(simd, values, |x| gelu(simd, x)),
-        Activation::GeluTanh => map(simd, values, |x| gelu_tanh(simd, x)),
-        Activation::Silu => map(simd, values, |x| simd.mul(x, sigmoid(simd, x))),
-        Activation::HardSigmoid { alpha, beta } => map(simd, values, |x| hard_sigmoid(simd, x, alpha, beta)),
-        Activation::HardSwish => map(simd, values, |x| simd.mul(x, hard_sigmoid(simd, x, 1.0 / 6.0, 0.5))),
-        Activation::Elu(factor) => map(simd, values, |x| elu(simd, x, factor)),
-        Activation::Softplus => map(simd, values, |x| softplus(simd, x)),
-        Activation::Mish => map(simd, values, |x| simd.mul(x, tanh(simd, softplus(simd, x)))),
+        Activation::Relu => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| clip(simd, x, 0.0, f32::INFINITY),
+        ),
+        Activation::Clip { min, max } => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| clip(simd, x, min, max),
+        ),
+        Activation::LeakyRelu(slope) => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| leaky(simd, x, slope),
+        ),
+        Activation::Sigmoid => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| sigmoid(simd, x),
+        ),
+        Activation::Tanh => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| tanh(simd, x),
+        ),
+        Activation::Gelu => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| gelu(simd, x),
+        ),
+        Activation::GeluTanh => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| gelu_tanh(simd, x),
+        ),
+        Activation::Silu => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| simd.mul(x, sigmoid(simd, x)),
+        ),
+        Activation::HardSigmoid { alpha, beta } => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| hard_sigmoid(simd, x, alpha, beta),
+        ),
+        Activation::HardSwish => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| simd.mul(x, hard_sigmoid(simd, x, 1.0 / 6.0, 0.5)),
+        ),
+        Activation::Elu(factor) => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| elu(simd, x, factor),
+        ),
+        Activation::Softplus => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| softplus(simd, x),
+        ),
+        Activation::Mish => map(
+            simd,
+            values,
+            #[inline(always)]
+            |x| simd.mul(x, tanh(simd, softplus(simd, x))),
+        ),
     }
 }
 

@@ -70,10 +70,9 @@ pub use error::{ModelError, ModelErrorKind};
 pub use evaluate::{Confusion, Evaluation, evaluate, largest};
 pub use export::{Exported, export_onnx, export_safetensors};
 pub use import::{Imported, Origin, import_graph, import_onnx, source_file};
-pub use network::Stored;
-pub use value::Mapped;
 pub use loader::{engine, labels, load, structure};
 pub use module::module_graph;
+pub use network::Stored;
 pub use operator::operators;
 pub use optimization::Optimization;
 pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
@@ -82,3 +81,4 @@ pub use train::{
     Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained,
     gradients, parameters, train,
 };
+pub use value::Mapped;

@@ -92,7 +92,8 @@ impl Network {
         let constants: HashMap<Slot, usize> = self.plan.initializers.iter().copied().collect();
         for (step, prepared) in self.plan.steps.iter_mut().zip(&mut self.operators) {
             let node = &self.graph.nodes[step.node];
-            let known = |slot: &Option<Slot>| slot.and_then(|slot| constants.get(&slot)).map(|&at| parameters[at].clone());
+            let known =
+                |slot: &Option<Slot>| slot.and_then(|slot| constants.get(&slot)).map(|&at| parameters[at].clone());
             let inputs = step.inputs.iter().map(known).collect();
             let mut run = Run::default();
             let mut call = Call::new(node, inputs, &mut run, &prepared.bodies, (&self.device, self.graph.opset));

@@ -9,9 +9,7 @@ mod small_float;
 use briq_graph::ElementType;
 use burn::backend::DispatchDevice;
 
-pub(crate) use device::{
-    DeviceTensor, align, detached, dimensions, download, is_learnt, read, reshape, said, upload,
-};
+pub(crate) use device::{DeviceTensor, align, detached, dimensions, download, is_learnt, read, reshape, said, upload};
 pub(crate) use host::{Elements, HostTensor, limits};
 pub use mapped::Mapped;
 pub(crate) use small_float::round as round_small;

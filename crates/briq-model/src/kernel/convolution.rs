@@ -63,7 +63,10 @@ impl Kernel for Packed {
         let x = Dense::take(call, 0)?;
         let shape = x.shape().to_vec();
         if shape.len() != self.rank || shape[1] != self.channels {
-            return Err(Fault::because(format!("a kernel over {} channels does not move over {shape:?}", self.channels)));
+            return Err(Fault::because(format!(
+                "a kernel over {} channels does not move over {shape:?}",
+                self.channels
+            )));
         }
         let size = [if self.rank == 4 { shape[2] } else { 1 }, shape[self.rank - 1]];
         let output = self.convolution.output(size);

@@ -1,8 +1,8 @@
 //! A single-precision tensor of flex as the memory that it is.
 
+use briq_kernels::layout;
 use burn::backend::{BackendTensor, BackendTypes, DispatchTensor, DispatchTensorKind, Flex, TensorMetadata as _};
 use burn::tensor::{DType, Shape, TensorData};
-use briq_kernels::layout;
 
 use super::buffer::{buffer, recycled};
 use crate::operator::{Call, Fault};

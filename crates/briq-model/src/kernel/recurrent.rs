@@ -98,7 +98,8 @@ impl Kernel for Layer {
         let state = [self.spec.direction.count(), batch, self.spec.hidden];
         let lengths = lengths(call, steps, batch)?;
         let initial = Dense::optional(call, 5)?.map(Dense::rows);
-        let memory = if matches!(self.cells, Cells::Lstm(_)) { Dense::optional(call, 6)?.map(Dense::rows) } else { None };
+        let memory =
+            if matches!(self.cells, Cells::Lstm(_)) { Dense::optional(call, 6)?.map(Dense::rows) } else { None };
         let wrong = |given: &Option<Dense>| given.as_ref().is_some_and(|given| given.shape() != state);
         if input != self.spec.input || wrong(&initial) || wrong(&memory) {
             return Err(Fault::because(format!("{:?} or its state do not fit {:?}", x.shape(), self.spec)));

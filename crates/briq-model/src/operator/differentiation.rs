@@ -77,7 +77,8 @@ fn gradient(call: &mut Call) -> Outcome {
     let leaves: Vec<_> = leaves.collect();
     let constants = others.into_iter().chain(captured);
     let inputs = leaves.iter().cloned().map(Value::Device).chain(constants).collect();
-    let mut run = Run { training: Some(Training { seed: 0, statistics: Vec::new(), frozen: Arc::default() }), ..Run::default() };
+    let mut run =
+        Run { training: Some(Training { seed: 0, statistics: Vec::new(), frozen: Arc::default() }), ..Run::default() };
     let results = body.run(inputs, &mut run).map_err(|error| Fault::Body(Box::new(error)))?;
     let Some(Value::Device(y)) = results.into_iter().next() else {
         return Err(Fault::because("what it differentiates is not computed in single precision"));

@@ -10,11 +10,15 @@ use super::{Call, Fault, Operator, Outcome, one};
 use crate::kernel::activation;
 use crate::value::{DeviceTensor, Value, align, dimensions, reshape};
 
-pub(super) const OPERATORS: &[(&str, Operator)] =
-    &[("Attention", attention), ("Conv", convolution), ("Gemm", product), ("Silu", |call| {
+pub(super) const OPERATORS: &[(&str, Operator)] = &[
+    ("Attention", attention),
+    ("Conv", convolution),
+    ("Gemm", product),
+    ("Silu", |call| {
         let x = call.tensor(0)?;
         one(silu(x))
-    })];
+    }),
+];
 
 fn silu(x: DeviceTensor) -> DeviceTensor {
     Dispatch::float_mul(x.clone(), Dispatch::sigmoid(x))

@@ -37,7 +37,8 @@ pub(super) fn shares(engine: &BurnEngine, inputs: &[Tensor]) -> anyhow::Result<V
         let sum = sums.entry((node.operator, node.kernel)).or_default();
         *sum = (sum.0 + 1, sum.1 + node.seconds);
     }
-    let share = |((operator, kernel), (nodes, seconds))| Share { operator, kernel, nodes, seconds, fraction: seconds / total };
+    let share =
+        |((operator, kernel), (nodes, seconds))| Share { operator, kernel, nodes, seconds, fraction: seconds / total };
     let mut shares: Vec<Share> = sums.into_iter().map(share).collect();
     shares.sort_by(|left, right| right.seconds.total_cmp(&left.seconds));
     Ok(shares)
