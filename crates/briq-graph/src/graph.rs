@@ -192,7 +192,10 @@ impl Initializer {
 
     /// Single-precision numbers, held in the graph.
     pub fn from_f32(name: impl Into<String>, shape: Vec<usize>, numbers: &[f32]) -> Self {
-        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let mut bytes = vec![0; size_of_val(numbers)];
+        for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+            *place = number.to_le_bytes();
+        }
         Self { name: name.into(), element: ElementType::F32, shape, data: Data::Inline(bytes) }
     }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use briq_graph::plan::{Plan, Slot, Step};
 use briq_graph::{Attribute, Data, ElementType, Graph, Initializer, Node};
 use burn::backend::DispatchDevice;
+use rayon::prelude::*;
 
 use crate::error::ModelError;
 use crate::kernel::{self, Kernel};
@@ -90,21 +91,10 @@ impl Network {
             return Ok(());
         }
         let constants: HashMap<Slot, usize> = self.plan.initializers.iter().copied().collect();
-        for (step, prepared) in self.plan.steps.iter_mut().zip(&mut self.operators) {
-            let node = &self.graph.nodes[step.node];
-            let known =
-                |slot: &Option<Slot>| slot.and_then(|slot| constants.get(&slot)).map(|&at| parameters[at].clone());
-            let inputs = step.inputs.iter().map(known).collect();
-            let mut run = Run::default();
-            let mut call = Call::new(node, inputs, &mut run, &prepared.bodies, (&self.device, self.graph.opset));
-            let before: Vec<bool> = call.inputs.iter().map(Option::is_some).collect();
-            let kernel = kernel::prepare(&mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
-            for (at, input) in call.inputs.iter().enumerate().filter(|(at, input)| before[*at] && input.is_none()) {
-                debug_assert!(input.is_none() && kernel.is_some(), "what takes a constant is a kernel");
-                step.inputs[at] = None;
-            }
-            prepared.kernel = kernel;
-        }
+        let Self { graph, plan, operators, device } = self;
+        let known = |slot: Slot| constants.get(&slot).map(|&position| parameters[position].clone());
+        let steps = plan.steps.par_iter_mut().zip(operators.par_iter_mut());
+        steps.try_for_each(|(step, prepared)| prepared.settle(step, graph, device, known))?;
         self.release(parameters);
         Ok(())
     }
@@ -180,6 +170,29 @@ impl Network {
 }
 
 impl Prepared {
+    /// Looks for a kernel, given what of the node's inputs is constant. What the kernel has packed is not read by the
+    /// step any more.
+    fn settle(
+        &mut self,
+        step: &mut Step,
+        graph: &Graph,
+        device: &DispatchDevice,
+        known: impl Fn(Slot) -> Option<Value>,
+    ) -> Result<(), ModelError> {
+        let node = &graph.nodes[step.node];
+        let inputs: Vec<Option<Value>> = step.inputs.iter().map(|slot| slot.and_then(&known)).collect();
+        let constant: Vec<bool> = inputs.iter().map(Option::is_some).collect();
+        let mut run = Run::default();
+        let mut call = Call::new(node, inputs, &mut run, &self.bodies, (device, graph.opset));
+        self.kernel = kernel::prepare(&mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
+        for (slot, (constant, left)) in step.inputs.iter_mut().zip(constant.iter().zip(&call.inputs)) {
+            if *constant && left.is_none() {
+                *slot = None;
+            }
+        }
+        Ok(())
+    }
+
     fn compute(&self, call: &mut Call) -> Outcome {
         if let Some(kernel) = &self.kernel
             && let Some(outputs) = kernel.run(call)?

@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::{Network, Stored, upload_all};
 use crate::operator::Run;
-use crate::runner::on_host;
+use crate::runner::{initializer, without_values};
 use crate::value::Value;
 
 /// What is done to a graph before it runs: everything, unless told otherwise.
@@ -67,10 +67,11 @@ impl Evaluate for Constants<'_, '_> {
     fn evaluate(&mut self, graph: &Graph) -> Option<Vec<Initializer>> {
         let names: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
         let absent = |initializer: &Initializer| Err(ModelError::no_such_value(&initializer.name));
-        let parameters = upload_all(graph, &self.device, absent).ok()?;
-        let network = Network::new(Arc::new(graph.clone()), &names, self.device.clone()).ok()?;
+        let mut parameters = upload_all(graph, &self.device, absent).ok()?;
+        let mut network = Network::new(Arc::new(without_values(graph.clone())), &names, self.device.clone()).ok()?;
+        network.settle(&mut parameters).ok()?;
         let values = network.run(&parameters, Vec::new(), &mut Run::default()).ok()?;
-        let tensor = |(name, value): (&&str, Value)| Some(on_host(value).ok()?.to_initializer(name));
+        let tensor = |(name, value): (&&str, Value)| initializer(name, value).ok();
         names.iter().zip(values).map(tensor).collect()
     }
 }

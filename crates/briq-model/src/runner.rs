@@ -7,14 +7,15 @@ use std::time::Duration;
 use briq_graph::onnx::Datum;
 use briq_graph::pass::Report;
 use briq_graph::{Data, Graph, Initializer, Node};
-use burn::backend::DispatchDevice;
+use burn::backend::{DispatchDevice, TensorMetadata as _};
+use burn::tensor::DType;
 
 use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch, with_bodies};
 use crate::optimization::Optimization;
-use crate::value::{HostTensor, Value};
+use crate::value::{HostTensor, Value, dimensions, download};
 
 /// A graph with its parameters on a device, ready to run.
 ///
@@ -147,8 +148,19 @@ fn take(name: &str, value: Value) -> Result<Datum, ModelError> {
                 .collect::<Result<_, _>>()?,
         ),
         Value::Absent => Datum::Absent,
-        tensor => Datum::Tensor(on_host(tensor)?.to_initializer(name)),
+        tensor => Datum::Tensor(initializer(name, tensor)?),
     })
+}
+
+/// A tensor under a name, with its bytes.
+pub(crate) fn initializer(name: &str, value: Value) -> Result<Initializer, ModelError> {
+    match value {
+        Value::Device(tensor) if tensor.dtype() == DType::F32 => {
+            let shape = dimensions(&tensor);
+            Ok(Initializer::from_f32(name, shape, &download(tensor).map_err(ModelError::device)?))
+        }
+        other => Ok(on_host(other)?.to_initializer(name)),
+    }
 }
 
 /// A tensor in host memory.
@@ -161,7 +173,7 @@ pub(crate) fn on_host(value: Value) -> Result<HostTensor, ModelError> {
 }
 
 /// The graph without the bytes of its parameters: they live on the device and in the package.
-fn without_values(mut graph: Graph) -> Graph {
+pub(crate) fn without_values(mut graph: Graph) -> Graph {
     for initializer in &mut graph.initializers {
         initializer.data = Data::Unset;
     }

@@ -27,7 +27,8 @@ pub(crate) fn upload(values: Vec<f32>, shape: &[usize], device: &DispatchDevice)
 /// # Errors
 /// When the device fails while it finishes the work that the tensor waits for.
 pub(crate) fn download(tensor: DeviceTensor) -> Result<Vec<f32>, String> {
-    Ok(read(tensor)?.convert::<f32>().iter::<f32>().collect())
+    let data = read(tensor)?.convert::<f32>();
+    Ok(data.as_slice::<f32>().map_or_else(|_| data.iter::<f32>().collect(), <[f32]>::to_vec))
 }
 
 /// Downloads a tensor in its own type. A device computes late: what panics then is a failure of the device.
