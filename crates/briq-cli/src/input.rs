@@ -108,8 +108,11 @@ fn tensor(input: &RequestInput) -> anyhow::Result<Tensor> {
     tensor.map_err(|error| anyhow::Error::new(error).context(Failure::new(Code::Input, "the input is not whole")))
 }
 
+/// The bytes of one JSON number; nothing where the type cannot hold it.
+type ToBytes = fn(&Value) -> Option<Vec<u8>>;
+
 /// How an element of a type is read off JSON; nothing for types that JSON has no form for.
-fn little_endian(datatype: DataType) -> Option<fn(&Value) -> Option<Vec<u8>>> {
+fn little_endian(datatype: DataType) -> Option<ToBytes> {
     macro_rules! integer {
         ($kind:ty, $read:ident) => {
             |value| Some(<$kind>::try_from(value.$read()?).ok()?.to_le_bytes().to_vec())
