@@ -167,3 +167,15 @@ fn other_programs_read_the_accepted_vectors() {
         }
     }
 }
+
+/// The canonical form as the specification has it, written by somebody else's JSON.
+#[test]
+fn python_writes_the_same_manifests() {
+    let accepted = index().into_iter().filter(|vector| vector.verdict == "accepted");
+    let files: Vec<String> = accepted.map(|vector| folder().join(vector.file).display().to_string()).collect();
+    let script = ["-c", include_str!("vectors/canonical.py")];
+    let arguments: Vec<&str> = script.into_iter().chain(files.iter().map(String::as_str)).collect();
+    if let Some(compared) = interop::succeeds("python3", &arguments) {
+        assert_eq!(compared.lines().count(), files.len());
+    }
+}
