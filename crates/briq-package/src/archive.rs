@@ -1,5 +1,6 @@
 //! A package as one file: its Zip matched with its manifest.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use briq_spec::entry::MANIFEST_ENTRY;
@@ -110,11 +111,20 @@ fn check_entries(items: &[Item], manifest: &Manifest) -> Result<(), Fault> {
     if seals.len() > MAX_SEALS {
         return Err(Fault::limit(format!("it has {} seals, and at most {MAX_SEALS} are read", seals.len())));
     }
+    if let Some(seal) = below_a_file(seals.iter().map(|item| &item.path)) {
+        return Err(Fault::corrupt("it lies below another seal").in_entry(seal));
+    }
     let undeclared = |item: &&Item| manifest.entry(&item.path).is_none();
     if let Some(item) = items.iter().find(undeclared) {
         return Err(Fault::corrupt("the manifest does not list it").in_entry(&item.path));
     }
     check_declared(items, &manifest.entries)
+}
+
+/// The first path that lies below another, which would have to be both file and folder.
+pub(crate) fn below_a_file<'p>(paths: impl Iterator<Item = &'p EntryPath> + Clone) -> Option<&'p EntryPath> {
+    let files: HashSet<&str> = paths.clone().map(EntryPath::as_str).collect();
+    paths.into_iter().find(|path| path.folders().any(|folder| files.contains(folder)))
 }
 
 fn check_order(items: &[Item]) -> Result<(), Fault> {

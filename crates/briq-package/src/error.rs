@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use briq_spec::SpecError;
+use briq_spec::{SpecError, SpecErrorKind};
 
 /// Something that could not be done with a package.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub enum PackageErrorKind {
     Corrupt,
     /// A named limit is exceeded.
     Limit,
+    /// The package is of a newer format than this program reads.
+    Unsupported,
     /// What is to be packed or unpacked breaks a rule: an entry twice, a target in use.
     Invalid,
     /// A file could not be read or written.
@@ -68,7 +70,11 @@ impl Fault {
 
     /// A manifest that was read and breaks a rule.
     pub(crate) fn manifest(source: SpecError) -> Self {
-        let kind = if source.is_limit() { PackageErrorKind::Limit } else { PackageErrorKind::Corrupt };
+        let kind = match source.kind() {
+            SpecErrorKind::Limit => PackageErrorKind::Limit,
+            SpecErrorKind::Unsupported => PackageErrorKind::Unsupported,
+            _ => PackageErrorKind::Corrupt,
+        };
         Self::new(kind, "its manifest is not valid").because(source)
     }
 
@@ -113,9 +119,15 @@ impl PackageError {
         self.fault.0.kind == PackageErrorKind::NotFound
     }
 
-    /// True when the bytes are not those of a package, or not those that were packed.
+    /// True when the bytes are not those of a package that this program reads, or not those that were packed.
     pub fn is_corrupt(&self) -> bool {
-        matches!(self.fault.0.kind, PackageErrorKind::Corrupt | PackageErrorKind::Limit)
+        use PackageErrorKind::{Corrupt, Limit, Unsupported};
+        matches!(self.fault.0.kind, Corrupt | Limit | Unsupported)
+    }
+
+    /// True when the package is of a newer format than this program reads.
+    pub fn is_unsupported(&self) -> bool {
+        self.fault.0.kind == PackageErrorKind::Unsupported
     }
 
     /// True when a file could not be read or written: a full disk, missing permission.
@@ -137,6 +149,7 @@ impl PackageError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self.fault.0.kind {
             PackageErrorKind::Corrupt => "fetch or pack it again; what was changed cannot be told from an attack",
+            PackageErrorKind::Unsupported => "use a newer version of briq",
             PackageErrorKind::Io if self.is_full_disk() => "make room on the disk; what was there before is untouched",
             _ => return None,
         };

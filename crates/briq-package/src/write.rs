@@ -9,6 +9,7 @@ use briq_spec::entry::MANIFEST_ENTRY;
 use briq_spec::{Blake3Digest, EntryPath, Sha256Digest};
 use sha2::{Digest, Sha256};
 
+use crate::archive;
 use crate::error::Fault;
 use crate::hash::{Checksums, Hasher};
 use crate::target;
@@ -117,6 +118,9 @@ pub(crate) fn check_seals(seals: &[Seal]) -> Result<Vec<&Seal>, Fault> {
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0].path == pair[1].path) {
         return Err(Fault::invalid("it is there twice").in_entry(&pair[0].path));
+    }
+    if let Some(path) = archive::below_a_file(sorted.iter().map(|seal| &seal.path)) {
+        return Err(Fault::invalid("it lies below another seal").in_entry(path));
     }
     match sorted.iter().find(|seal| !seal.path.is_seal()) {
         Some(seal) => Err(Fault::invalid("it is no seal: seals lie under signatures/").in_entry(&seal.path)),

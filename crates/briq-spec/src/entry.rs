@@ -17,7 +17,8 @@ pub const MAX_PATH_BYTES: usize = 255;
 
 /// Where a file lies inside a package: relative, `/`-separated, and unable to point outside.
 ///
-/// No empty, `.` or `..` component, no backslash, no control character, at most 255 bytes. Paths compare by bytes.
+/// No empty, `.` or `..` component, no backslash, no colon (which on some systems begins a drive or a stream), no control
+/// character, at most 255 bytes. Paths compare by bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryPath(String);
 
@@ -73,7 +74,7 @@ written_as_string!(
     EntryPath,
     "EntryPath",
     "Path of a file inside the package: relative, separated by `/`, never leading outside.",
-    r"^[^/\\]+(/[^/\\]+)*$"
+    r"^[^/\\:]+(/[^/\\:]+)*$"
 );
 
 fn check(text: &str) -> Result<(), &'static str> {
@@ -86,8 +87,8 @@ fn check(text: &str) -> Result<(), &'static str> {
     if text.starts_with('/') {
         return Err("it is absolute");
     }
-    if text.chars().any(|c| c == '\\' || c.is_control()) {
-        return Err("it holds a backslash or a control character");
+    if text.chars().any(|c| c == '\\' || c == ':' || c.is_control()) {
+        return Err("it holds a backslash, a colon or a control character");
     }
     text.split('/').try_for_each(check_component)
 }

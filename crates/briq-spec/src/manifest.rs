@@ -52,7 +52,7 @@ pub struct Manifest {
     pub signature: Signature,
     /// The network.
     pub model: ModelInfo,
-    /// The names of the classes: a text file, one on each line.
+    /// The names of the classes: a JSON list of strings, in the order of the outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<EntryPath>,
     /// Examples that every host must reproduce before it serves.
@@ -61,7 +61,7 @@ pub struct Manifest {
     /// Figures measured when it was made, such as `test.accuracy`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
-    /// Where it comes from.
+    /// Where it comes from; `{}` where nothing is known.
     #[serde(default)]
     pub lineage: Lineage,
     /// Every file of the package but `briq.json` and the seals, sorted by path.
@@ -207,7 +207,8 @@ impl Manifest {
     }
 }
 
-/// A newer format may have fields that this program does not know, so the number is looked at first.
+/// A newer format may have fields that this program does not know, so the number is looked at first. There is no format
+/// before the first.
 fn check_format(bytes: &[u8]) -> Result<(), SpecError> {
     #[derive(Deserialize)]
     struct Format {
@@ -218,6 +219,9 @@ fn check_format(bytes: &[u8]) -> Result<(), SpecError> {
         return Ok(());
     }
     let reason = format!("it is of format {format}, and this program reads format {FORMAT}");
+    if format < FORMAT {
+        return Err(SpecError::invalid(WHAT, "", reason));
+    }
     Err(SpecError::new(SpecErrorKind::Unsupported, WHAT, "", reason).with_hint("use a newer version of briq"))
 }
 

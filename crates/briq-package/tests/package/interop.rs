@@ -16,7 +16,7 @@ fn run(program: &str, arguments: &[&str]) -> Option<Output> {
     output.ok()
 }
 
-fn succeeds(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> Option<String> {
     let output = run(program, arguments)?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{program}: {text}{}", String::from_utf8_lossy(&output.stderr));

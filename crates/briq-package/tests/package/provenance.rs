@@ -150,3 +150,13 @@ fn rejects_a_statement_about_other_files() {
     let other = String::from_utf8(statement.to_json()).unwrap();
     assert!(bytes(&other.replace("provenance/v1\"", "provenance/v2\"")).contains("its type is not"));
 }
+
+#[test]
+fn passes_over_what_a_newer_statement_has() {
+    let (_folder, package) = written(&draft());
+    let statement = package.provenance().unwrap().unwrap();
+    let text = String::from_utf8(statement.to_json()).unwrap();
+    let newer = text.replacen("\"builder\": {", "\"metadata\": { \"invocationId\": \"7\" },\n      \"builder\": {", 1);
+    assert_ne!(newer, text);
+    assert_eq!(Statement::from_json(newer.as_bytes()).unwrap(), statement);
+}

@@ -72,7 +72,7 @@ fn rejects_other_flags_and_permissions() {
 
 #[test]
 fn rejects_paths_that_lead_outside() {
-    for name in ["../labels.txt", "/etc/passwd", "a/../../b", "a\\b", "assets/", "a//b", "."] {
+    for name in ["../labels.txt", "/etc/passwd", "a/../../b", "a\\b", "assets/", "a//b", ".", "C:labels.txt"] {
         rejects_members(|m| m[2].name = name.into(), Some(name), "not legal in a package");
     }
     rejects_members(|m| m[2].name = b"a\xff".to_vec(), Some("a\u{fffd}"), "not legal in a package");
@@ -139,6 +139,26 @@ fn rejects_a_manifest_that_is_none() {
     let mut newer = manifest(&kit::contents());
     newer.format = 2;
     rejects_members(|m| m[0].data = newer.to_canonical_json(), None, "of format 2");
+}
+
+/// No folder can hold a seal `signatures/a` and a seal `signatures/a/b`.
+#[test]
+fn rejects_a_seal_below_a_seal() {
+    let seals = ["signatures/a", "signatures/a-b", "signatures/a/b"].map(|name| member(name, b""));
+    rejects_members(|m| m.extend(seals), Some("signatures/a/b"), "lies below another seal");
+}
+
+/// A newer format is not damage, and fetching it again would not help.
+#[test]
+fn rejects_a_newer_format_with_other_advice() {
+    let mut newer = manifest(&kit::contents());
+    newer.format = 2;
+    let mut members = members();
+    members[0].data = newer.to_canonical_json();
+    let folder = tempfile::tempdir().unwrap();
+    let error = kit::verdict(folder.path(), &zip(&members)).unwrap_err();
+    assert!(error.is_unsupported() && error.kind() == PackageErrorKind::Unsupported);
+    assert_eq!(error.hint().unwrap(), "use a newer version of briq");
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn rejects_what_is_no_seal() {
     };
     check(&[seal("a")], PackageErrorKind::Invalid, "seals lie under signatures/");
     check(&[seal("signatures/a"), seal("signatures/a")], PackageErrorKind::Invalid, "there twice");
+    check(&[seal("signatures/a"), seal("signatures/a/b")], PackageErrorKind::Invalid, "lies below another seal");
     let many: Vec<Seal> = (0..65).map(|number| seal(&format!("signatures/{number}"))).collect();
     check(&many, PackageErrorKind::Limit, "65 seals, and at most 64");
 }

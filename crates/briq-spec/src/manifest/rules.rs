@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use super::{FORMAT, MAX_ENTRIES, Manifest, WHAT, limit};
+use crate::digest::Blake3Digest;
 use crate::entry::EntryPath;
 use crate::error::SpecError;
+use crate::name::PackageName;
 use crate::signature::TensorSpec;
 
 impl Manifest {
     /// Checks the rules that the types cannot express.
     ///
     /// The entries are sorted, each path once, none both file and folder; every file that the manifest speaks of is
-    /// among them; tensor names are unique and shapes legal; numbers are finite.
+    /// among them, and every shard is named once; the base is named with its digest; tensor names are unique and shapes legal; numbers are finite.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -21,6 +23,8 @@ impl Manifest {
         }
         self.check_entries()?;
         self.check_mentions()?;
+        self.check_shards()?;
+        self.check_base()?;
         check_tensors("input", &self.signature.inputs)?;
         check_tensors("output", &self.signature.outputs)?;
         self.check_numbers()
@@ -67,6 +71,25 @@ impl Manifest {
             .chain(self.labels.iter().map(|path| ("labels", path)))
             .chain(self.lineage.recipe.iter().map(|path| ("recipe", path)))
             .chain(golden.flat_map(|golden| [("golden inputs", &golden.inputs), ("golden outputs", &golden.outputs)]))
+    }
+
+    fn check_shards(&self) -> Result<(), SpecError> {
+        let mut seen = HashSet::new();
+        match self.model.weights.iter().find(|path| !seen.insert(*path)) {
+            Some(path) => Err(invalid(format!("its weights name {path} twice"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_base(&self) -> Result<(), SpecError> {
+        let legal = |base: &str| {
+            let (name, digest) = base.split_once('@')?;
+            Some((name.parse::<PackageName>().ok()?, digest.parse::<Blake3Digest>().ok()?))
+        };
+        match self.lineage.base.as_deref().filter(|base| legal(base).is_none()) {
+            Some(base) => Err(invalid(format!("its base {base:?} is not NAME@blake3:HEX"))),
+            None => Ok(()),
+        }
     }
 
     fn check_numbers(&self) -> Result<(), SpecError> {

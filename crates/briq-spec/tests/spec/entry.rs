@@ -21,6 +21,15 @@ fn rejects_paths_that_lead_elsewhere() {
     assert!("a".repeat(256).parse::<EntryPath>().is_err());
 }
 
+/// Joined to a folder on Windows, the first leaves it and the last is hidden in another file.
+#[test]
+fn rejects_paths_of_a_drive_or_a_stream() {
+    for text in ["C:labels.txt", "c:/labels.txt", "assets/labels.txt:hidden"] {
+        let error = text.parse::<EntryPath>().unwrap_err();
+        assert!(error.to_string().ends_with("it holds a backslash, a colon or a control character"), "{error}");
+    }
+}
+
 #[test]
 fn the_packages_own_paths_are_known() {
     assert!("briq.json".parse::<EntryPath>().unwrap().is_manifest());

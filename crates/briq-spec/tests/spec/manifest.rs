@@ -84,6 +84,29 @@ fn the_canonical_form_reads_back() {
     assert!(text.contains("\"test.accuracy\": 0.30000000000000004"), "{text}");
 }
 
+/// The form of numbers that the specification of the format describes.
+#[test]
+fn numbers_have_the_fewest_digits() {
+    let cases = [
+        (1e15, "1000000000000000.0"),
+        (1e16, "1e+16"),
+        (1234567890123456.0, "1234567890123456.0"),
+        (12345678901234568.0, "1.2345678901234568e+16"),
+        (1e-5, "0.00001"),
+        (1.5e-5, "0.000015"),
+        (1e-6, "1e-6"),
+        (-0.0, "-0.0"),
+        (5e-324, "5e-324"),
+        (f64::MAX, "1.7976931348623157e+308"),
+    ];
+    for (value, text) in cases {
+        let mut manifest = manifest();
+        manifest.metrics = [("m".to_owned(), value)].into();
+        let written = String::from_utf8(manifest.to_canonical_json()).unwrap();
+        assert!(written.contains(&format!("\n    \"m\": {text}\n")), "{text} in {written}");
+    }
+}
+
 #[test]
 fn entries_are_found_by_path() {
     let manifest = manifest();
@@ -117,6 +140,31 @@ fn rejects_mentions_of_absent_entries() {
     rejects(|m| m.labels = Some(path("l")), "labels l is not");
     rejects(|m| m.lineage.recipe = Some(path("r")), "recipe r is not");
     rejects(|m| m.golden.as_mut().unwrap().outputs = path("g"), "golden outputs g is not");
+}
+
+#[test]
+fn rejects_a_shard_named_twice() {
+    rejects(
+        |m| m.model.weights.push(m.model.weights[0].clone()),
+        "weights name weights-00001-of-00001.safetensors twice",
+    );
+}
+
+#[test]
+fn rejects_a_base_without_its_digest() {
+    let digest = Blake3Digest::from_bytes([4; 32]);
+    for base in ["digits".to_owned(), "digits@1.0.0".to_owned(), format!("Digits@{digest}"), format!("{digest}")] {
+        rejects(|m| m.lineage.base = Some(base), "is not NAME@blake3:HEX");
+    }
+    let mut tuned = manifest();
+    tuned.lineage.base = Some(format!("vision/digits@{digest}"));
+    assert!(tuned.validate().is_ok());
+}
+
+#[test]
+fn rejects_a_format_before_the_first() {
+    let error = Manifest::from_canonical_json(br#"{"format": 0}"#).unwrap_err();
+    assert_eq!((error.kind(), error.hint()), (SpecErrorKind::Invalid, None));
 }
 
 #[test]
