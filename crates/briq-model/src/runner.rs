@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use briq_graph::onnx::Datum;
 use briq_graph::pass::Report;
-use briq_graph::{Data, Graph, Initializer, Node};
+use briq_graph::{Data, Dim, Form, Graph, Initializer, Node, Value as GraphValue};
 use burn::backend::{DispatchDevice, TensorMetadata as _};
 use burn::tensor::DType;
 
@@ -24,6 +24,7 @@ pub struct Runner {
     network: Network,
     parameters: Parameters,
     device: DispatchDevice,
+    inputs: Vec<GraphValue>,
     outputs: Vec<String>,
     report: Report,
 }
@@ -56,6 +57,7 @@ impl Runner {
         for initializer in graph.initializers.iter().filter(|initializer| initializer.inline().is_none()) {
             outside.insert(initializer.name.as_str(), external(initializer)?);
         }
+        let inputs = graph.inputs.clone();
         let (graph, report) = optimization.apply(graph, &outside)?;
         let absent = |name: &str| ModelError::invalid(format!("parameter `{name}` has no value"));
         let mut parameters = upload_all(&graph, &device, |initializer| {
@@ -69,7 +71,7 @@ impl Runner {
         if optimization.kernels {
             network.settle(&mut parameters)?;
         }
-        Ok(Self { network, parameters, device, outputs, report })
+        Ok(Self { network, parameters, device, inputs, outputs, report })
     }
 
     /// What the passes did to the graph.
@@ -80,19 +82,29 @@ impl Runner {
     /// Computes the graph's outputs from its inputs, both in the graph's order.
     ///
     /// # Errors
-    /// When an input's bytes do not follow from its shape, or a node cannot run on what it is given.
+    /// When an input's bytes do not follow from its shape, its shape is not the declared one, or a node cannot run on
+    /// what it is given.
     pub fn run(&self, inputs: Vec<Datum>) -> Result<Vec<Datum>, ModelError> {
         let fed = inputs.into_iter().map(|datum| fed(datum, &self.device)).collect::<Result<_, _>>()?;
         let results = self.run_values(fed)?;
         self.outputs.iter().zip(results).map(|(name, value)| take(name, value)).collect()
     }
 
+    /// As [`Runner::run`], on values that are in place.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
+        self.admit(&inputs)?;
         briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
     }
 
     /// Runs once and says how long each node took. On a GPU that is how long it took to be handed over.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
     pub(crate) fn profile(&self, inputs: Vec<Value>) -> Result<Vec<NodeTime>, ModelError> {
+        self.admit(&inputs)?;
         let mut run = Run { times: Some(Vec::new()), ..Run::default() };
         briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut run))?;
         let timed = self.network.steps().zip(run.times.unwrap_or_default());
@@ -102,6 +114,32 @@ impl Runner {
     pub(crate) fn device(&self) -> &DispatchDevice {
         &self.device
     }
+
+    /// Refuses what does not have the declared shape: constants were computed from it.
+    fn admit(&self, inputs: &[Value]) -> Result<(), ModelError> {
+        if inputs.len() != self.inputs.len() {
+            let message = format!("the network has {} inputs, not {}", self.inputs.len(), inputs.len());
+            return Err(ModelError::invalid(message));
+        }
+        let misfit = self.inputs.iter().zip(inputs).find(|(declared, value)| !admits(declared, value));
+        misfit.map_or(Ok(()), |(declared, value)| Err(wrong_shape(declared, &value.shape())))
+    }
+}
+
+/// Whether a tensor has the declared number of axes, and the declared length of each whose length is fixed.
+fn admits(declared: &GraphValue, value: &Value) -> bool {
+    if declared.form != Form::Tensor {
+        return true;
+    }
+    let (shape, fixed) = (value.shape(), declared.shape.iter().map(Dim::fixed));
+    shape.len() == declared.shape.len() && fixed.zip(&shape).all(|(fixed, have)| fixed.is_none_or(|want| want == *have))
+}
+
+fn wrong_shape(declared: &GraphValue, shape: &[usize]) -> ModelError {
+    let length = |dim: &Dim| dim.fixed().map_or_else(|| "?".to_owned(), |length| length.to_string());
+    let wanted: Vec<String> = declared.shape.iter().map(length).collect();
+    let (name, wanted) = (&declared.name, wanted.join(", "));
+    ModelError::invalid(format!("input `{name}` has shape {shape:?} where the network takes [{wanted}]"))
 }
 
 /// An input as the operators take it.

@@ -5,7 +5,7 @@ use briq_kernels::convolution::{Convolution, ConvolutionSpec};
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
 use super::{Family, Kernel, activation, ready};
-use crate::operator::{Call, Fault, Window};
+use crate::operator::{Call, Fault, Window, bounded};
 use crate::value::Value;
 
 pub(super) const KERNELS: Family = &[("Conv", prepare)];
@@ -75,6 +75,7 @@ impl Kernel for Packed {
         }
         let mut result = vec![shape[0], self.filters];
         result.extend(&output[4 - self.rank..]);
+        bounded(&result)?;
         let residual = Dense::optional(call, 3)?.map(Dense::channels_last);
         if residual.as_ref().is_some_and(|residual| residual.shape() != result) {
             return Err(Fault::because(format!("what is added does not have the shape {result:?}")));

@@ -107,7 +107,7 @@ fn combined(function: Binary, mut left: Dense, right: Dense, order: Order) -> Re
     let (a, b) = (left.stored(order), right.stored(order));
     let misfit = || Fault::because(format!("{:?} and {:?} do not broadcast", left.shape(), right.shape()));
     let broadcast = Broadcast::new(&a, &b).ok_or_else(misfit)?;
-    if broadcast.count() == left.count()
+    if broadcast.shape() == a
         && let Some(numbers) = left.numbers_mut()
     {
         function.apply_in_place(&broadcast, numbers, right.numbers());

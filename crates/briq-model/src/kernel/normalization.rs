@@ -1,6 +1,9 @@
 //! Rows that are normalised: softmax and layer normalisation.
 
+use std::borrow::Cow;
+
 use briq_kernels::InOut;
+use briq_kernels::elementwise::{Binary, Broadcast};
 use briq_kernels::normalization::{LayerNorm, layer_norm, rms_norm};
 use briq_kernels::softmax::{log_softmax, softmax};
 
@@ -82,12 +85,25 @@ fn normalized(call: &mut Call, function: fn(InOut, &LayerNorm)) -> Result<Option
 impl Kernel for Normalized {
     fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
         let shape = call.shape(0)?;
-        let width: usize = shape[axis(self.axis, shape.len())?..].iter().product();
-        if width != self.scale.count() {
-            return Err(Fault::because(format!("{} factors do not fit rows of {width}", self.scale.count())));
-        }
-        let bias = self.bias.as_ref().map(Dense::numbers);
-        let norm = LayerNorm { scale: self.scale.numbers(), bias, epsilon: self.epsilon };
+        let row = &shape[axis(self.axis, shape.len())?..];
+        let bias = self.bias.as_ref().map(|bias| spread(bias, row)).transpose()?;
+        let scale = spread(&self.scale, row)?;
+        let norm = LayerNorm { scale: &scale, bias: bias.as_deref(), epsilon: self.epsilon };
         Ok(Some(filled(Dense::take(call, 0)?, |values| (self.function)(values, &norm))))
     }
+}
+
+/// Factors for each number of a row: as they are, or repeated along the axes that they lack.
+fn spread<'f>(factors: &'f Dense, row: &[usize]) -> Result<Cow<'f, [f32]>, Fault> {
+    let shape = factors.shape();
+    let leading = shape.iter().take(shape.len().saturating_sub(row.len())).take_while(|&&length| length == 1).count();
+    let shape = &shape[leading..];
+    if shape == row {
+        return Ok(Cow::Borrowed(factors.numbers()));
+    }
+    let misfit = || Fault::because(format!("factors of shape {shape:?} do not fit rows of shape {row:?}"));
+    let broadcast = Broadcast::new(row, shape).filter(|broadcast| broadcast.shape() == row).ok_or_else(misfit)?;
+    let mut numbers = vec![0.0; broadcast.count()];
+    Binary::Add.apply_in_place(&broadcast, &mut numbers, factors.numbers());
+    Ok(Cow::Owned(numbers))
 }

@@ -5,7 +5,7 @@ use briq_kernels::pooling::{Divisor, PoolImages, PoolSpec, average_pool, global_
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
 use super::{Family, Kernel, ready};
-use crate::operator::{Call, Fault, Window, pooled_shape};
+use crate::operator::{Call, Fault, Window, bounded, pooled_shape};
 use crate::value::Value;
 
 pub(super) const KERNELS: Family = &[
@@ -40,6 +40,7 @@ impl Kernel for Pool {
         let x = Dense::take(call, 0)?.channels_last();
         let Some((window, ceil)) = window else { return Ok(Some(vec![global(&x, &shape).into()])) };
         let result = pooled_shape(&shape, &window, ceil)?;
+        bounded(&result)?;
         let images = PoolImages {
             batch: shape[0],
             channels: shape[1],

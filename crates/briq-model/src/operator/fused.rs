@@ -31,10 +31,16 @@ fn convolution(call: &mut Call) -> Outcome {
     finished(call, x, residual)
 }
 
-/// `activation(A · W + B + Z)` over the last axis of `A`.
+/// `activation(A · W + B + Z)` over the last axis of `A`. Without rows nothing is multiplied: not every backend can.
 fn product(call: &mut Call) -> Outcome {
     let (x, weights) = (call.tensor(0)?, call.tensor(1)?);
     let weights = if call.flag("transB", false)? { Dispatch::float_transpose(weights) } else { weights };
+    let (mut shape, columns) = (dimensions(&x), dimensions(&weights)[1]);
+    shape.pop();
+    if shape.contains(&0) {
+        shape.push(columns);
+        return one(call.upload(Vec::new(), &shape));
+    }
     let (bias, residual) = (call.optional(2)?, call.optional(3)?);
     let (x, weights) = align(x, weights);
     let product = sum(Dispatch::float_matmul(x, weights), bias);
@@ -80,6 +86,10 @@ fn attention(call: &mut Call) -> Outcome {
     let heads = call.size("num_heads", 1)?;
     let scale = call.number("scale", 1.0)?;
     let (q, k, v) = (by_head(call, 0, heads)?, by_head(call, 1, heads)?, by_head(call, 2, heads)?);
+    let batches = [&q, &k, &v].map(|tensor| dimensions(tensor)[0]);
+    if batches != [batches[0]; 3] {
+        return Err(Fault::because(format!("queries, keys and values are batches of {batches:?}")));
+    }
     let scores = Dispatch::float_matmul(q, Dispatch::float_swap_dims(k, 2, 3));
     let scores = Dispatch::float_mul_scalar(scores, Scalar::Float(scale));
     let scores = sum(scores, call.optional(3)?);

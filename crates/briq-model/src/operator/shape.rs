@@ -117,7 +117,7 @@ pub(super) fn sizes(call: &mut Call, index: usize) -> Result<Vec<usize>, Fault> 
 }
 
 /// Refuses shapes of more elements than a network computes.
-pub(super) fn bounded(shape: &[usize]) -> Result<(), Fault> {
+pub(crate) fn bounded(shape: &[usize]) -> Result<(), Fault> {
     let count = shape.iter().copied().try_fold(1_usize, usize::checked_mul);
     if count.is_none_or(|count| count > MAX_ELEMENTS) {
         return Err(Fault::because(format!("a tensor of shape {shape:?} is too large")));

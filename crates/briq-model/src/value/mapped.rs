@@ -34,8 +34,8 @@ impl Mapped {
     /// A tensor of flex over these very bytes, where they are as many as the shape needs and lie as numbers have to.
     pub(crate) fn tensor(&self, shape: &[usize]) -> Option<DeviceTensor> {
         let bytes = self.bytes();
-        let fits = bytes.len() == shape.iter().product::<usize>() * size_of::<f32>();
-        if !fits || !bytes.as_ptr().cast::<f32>().is_aligned() || cfg!(target_endian = "big") {
+        let length = shape.iter().try_fold(size_of::<f32>(), |length, axis| length.checked_mul(*axis));
+        if length != Some(bytes.len()) || !bytes.as_ptr().cast::<f32>().is_aligned() || cfg!(target_endian = "big") {
             return None;
         }
         let memory = Memory { mapped: self.clone(), copy: None };

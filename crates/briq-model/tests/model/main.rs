@@ -3,6 +3,7 @@
 
 mod backends;
 mod casting;
+mod kernels;
 mod module;
 mod operators;
 mod recipes;

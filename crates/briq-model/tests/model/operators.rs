@@ -147,7 +147,8 @@ fn rejects_what_does_not_fit_by_node() {
         let graph = graph(vec![Node::new("odd", operator, inputs, &["y"])], initializers, &[3], &[3]);
         let engine = BurnEngine::new(&graph, Backend::Flex, |_| unreachable!()).unwrap();
         let error = engine.answer(&[1.0; 6], 2).expect_err(operator);
-        assert_eq!(error.to_string(), format!("cannot run node `odd` ({operator})"));
+        // A product is fused by the time that it runs, under the name of its node.
+        assert!(error.to_string().starts_with("cannot run node `odd` ("), "{operator}: {error}");
         assert!(std::error::Error::source(&error).is_some(), "{operator}");
     }
 }

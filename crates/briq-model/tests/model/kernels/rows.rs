@@ -1,0 +1,88 @@
+//! Softmax, layer normalisation and attention.
+
+use briq_graph::Node;
+
+use super::case::Case;
+
+#[test]
+fn softmax_along_each_axis() {
+    for opset in [11, 12, 13, 18] {
+        for axis in -3..3 {
+            for operator in ["Softmax", "LogSoftmax"] {
+                let node = Node::new("y", operator, &["x"], &["y"]).with("axis", axis);
+                Case::new(opset).input("x", &[4, 5]).node(node).output("y", 3).agrees();
+            }
+        }
+        Case::new(opset).input("x", &[6]).plain("Softmax", &["x"], "y").output("y", 2).output("x", 2).agrees();
+        let case = Case::new(opset).input("x", &[6, 4, 5]).constant("w", &[3, 6, 1, 1]).plain("Conv", &["x", "w"], "c");
+        case.plain("Softmax", &["c"], "y").output("y", 4).agrees();
+    }
+}
+
+#[test]
+fn layers_are_normalised() {
+    let shapes: [(i64, &[usize], Option<&[usize]>); 9] = [
+        (-1, &[6], Some(&[6])),
+        (-1, &[6], None),
+        (-2, &[4, 6], Some(&[4, 6])),
+        (1, &[4, 6], None),
+        (2, &[6], Some(&[6])),
+        (-1, &[1], Some(&[1])),
+        (-2, &[6], Some(&[6])),
+        (-2, &[4, 1], None),
+        (-1, &[1, 1, 6], Some(&[1, 1, 6])),
+    ];
+    for (axis, scale, bias) in shapes {
+        let mut case = Case::new(18).input("x", &[4, 6]).constant("s", scale);
+        let mut inputs = vec!["x", "s"];
+        if let Some(bias) = bias {
+            case = case.constant("b", bias);
+            inputs.push("b");
+        }
+        let node = Node::new("y", "LayerNormalization", &inputs, &["y"]).with("axis", axis).with("epsilon", 1e-3_f32);
+        case.node(node).output("y", 3).output("x", 3).agrees();
+    }
+}
+
+#[test]
+fn root_mean_squares_are_normalised() {
+    for (axis, scale) in [(-1, &[6][..]), (1, &[4, 6]), (1, &[6])] {
+        let node = Node::new("y", "RMSNormalization", &["x", "s"], &["y"]).with("axis", axis);
+        Case::new(23).input("x", &[4, 6]).constant("s", scale).node(node).output("y", 3).agrees();
+    }
+}
+
+/// Projections, heads, scores and a mask, as exporters write them.
+fn attention(mask: Option<&[usize]>) -> Case {
+    let mut case = Case::new(18).input("x", &[5, 8]).constant("scale", &[]);
+    case = case.integers("heads", &[0, 5, 2, 4]).integers("whole", &[0, 5, 8]);
+    for (name, weights, product, split, turned) in
+        [("q", "wq", "mq", "hq", "tq"), ("k", "wk", "mk", "hk", "tk"), ("v", "wv", "mv", "hv", "tv")]
+    {
+        let perm = if name == "k" { vec![0, 2, 3, 1] } else { vec![0, 2, 1, 3] };
+        case = case.constant(weights, &[8, 8]).constant(name, &[8]).plain("MatMul", &["x", weights], product);
+        case = case.plain("Add", &[product, name], split.to_uppercase().as_str());
+        case = case.plain("Reshape", &[split.to_uppercase().as_str(), "heads"], split);
+        case = case.node(Node::new(turned, "Transpose", &[split], &[turned]).with("perm", perm));
+    }
+    case = case.plain("MatMul", &["tq", "tk"], "scores").plain("Mul", &["scores", "scale"], "scaled");
+    let last = match mask {
+        Some(shape) => {
+            case = case.constant("mask", shape).plain("Add", &["scaled", "mask"], "masked");
+            "masked"
+        }
+        None => "scaled",
+    };
+    let case =
+        case.node(Node::new("p", "Softmax", &[last], &["p"]).with("axis", -1)).plain("MatMul", &["p", "tv"], "o");
+    let case = case.node(Node::new("u", "Transpose", &["o"], &["u"]).with("perm", vec![0, 2, 1, 3]));
+    case.plain("Reshape", &["u", "whole"], "y").output("y", 3)
+}
+
+#[test]
+fn attention_with_and_without_a_mask() {
+    for mask in [None, Some(&[5, 5][..]), Some(&[1, 1, 5, 5]), Some(&[1, 2, 1, 5]), Some(&[5]), Some(&[1, 1, 5, 1])] {
+        attention(mask).agrees();
+    }
+    attention(None).output("scaled", 4).agrees();
+}
