@@ -15,7 +15,7 @@ pub enum Transposed {
 
 /// A right-hand matrix cut into panels of a few registers' width, each stored row by row.
 ///
-/// All panels are [two registers](PackedMatrix::PANEL) wide, except that the last is one wide where that is enough;
+/// All panels are two registers wide, except that the last is one wide where that is enough;
 /// what lies past the last column is zero. Packing costs one pass and pays for itself after a few products.
 #[derive(Clone, Debug)]
 pub struct PackedMatrix {
