@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use briq_fuzz::sample;
-use briq_package::seal;
+use briq_package::{Build, Draft, Package, example, seal};
 
 const RECIPE: &str = r#"[package]
 name = "digits"
@@ -55,6 +55,7 @@ fn main() -> std::io::Result<()> {
     write("package", "sample", &std::fs::read(&target)?)?;
     write("package", "manifest", package.manifest_bytes())?;
     write("manifest", "sample", package.manifest_bytes())?;
+    write("provenance", "sample", &provenance(&folder.path().join("stated.briq")))?;
     write("seal", "sample", &bundle)?;
     write("seal", "statement", &statement(&bundle))?;
     write("policy", "sample", policy.as_bytes())?;
@@ -64,6 +65,18 @@ fn main() -> std::io::Result<()> {
     write("shard", "sample", &[&header, SHARD.as_bytes(), &[0; 11]].concat())?;
     let mut references = references.iter().enumerate();
     references.try_for_each(|(number, text)| write("reference", &number.to_string(), text.as_bytes()))
+}
+
+/// The statement of a package, which is written for it.
+fn provenance(target: &Path) -> Vec<u8> {
+    let mut draft = Draft::new(example::manifest());
+    draft.record_build(Build::default());
+    for path in ["model.onnx", "weights-00001-of-00001.safetensors"] {
+        draft.add_bytes(path.parse().expect("the literal is a legal path"), vec![b'x'; 9]).expect("it is fresh");
+    }
+    draft.write(target).expect("the folder can be written");
+    let statement = Package::open(target).and_then(|package| package.provenance()).expect("it was just written");
+    statement.expect("a build was recorded").to_json()
 }
 
 /// The payload of a bundle.
