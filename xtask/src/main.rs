@@ -14,6 +14,7 @@ mod conformance;
 mod demo;
 mod deploy;
 mod docs;
+mod fuzz;
 mod http;
 mod load;
 mod peers;
@@ -48,6 +49,8 @@ enum Verb {
     Conformance(conformance::Arguments),
     /// Build the documentation and check its generated pages
     Docs(docs::Arguments),
+    /// Hand bytes at random to the readers of bytes from outside, with cargo-fuzz
+    Fuzz(fuzz::Arguments),
     /// Take a model from source to a gated rollout
     Deploy(deploy::Arguments),
 }
@@ -72,6 +75,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Bench(arguments) => bench::run(&workspace, &arguments),
         Verb::Conformance(arguments) => conformance::run(&workspace, &arguments),
         Verb::Docs(arguments) => docs::run(&workspace, &arguments),
+        Verb::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Verb::Deploy(arguments) => deploy::run(&workspace, &arguments),
     }
 }

@@ -131,6 +131,11 @@ impl Pickle {
         Some(items)
     }
 
+    /// How many members a dict has, whatever their keys are.
+    pub(crate) fn length(&self, id: Id) -> usize {
+        if let Object::Dict(entries) = self.object(id) { entries.len() } else { 0 }
+    }
+
     /// The members of a dict whose keys are text.
     pub(crate) fn members(&self, id: Id) -> Option<Vec<(&str, Id)>> {
         let Object::Dict(entries) = self.object(id) else { return None };

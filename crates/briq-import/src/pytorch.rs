@@ -125,6 +125,10 @@ impl<'a> Source<'a> {
             return Err(ImportError::malformed(format!("the dictionaries lie more than {MAX_DEPTH} deep")));
         }
         let members = self.pickle.members(dict).unwrap_or_default();
+        let names: usize = members.iter().map(|(key, _)| prefix.len() + key.len()).sum();
+        // One dictionary may be a member of many.
+        let left = self.left.checked_sub(names + self.pickle.length(dict));
+        self.left = left.ok_or_else(|| ImportError::malformed("the dictionaries of the file repeat it too often"))?;
         let members: Vec<(String, Id)> = members.into_iter().map(|(key, id)| (format!("{prefix}{key}"), id)).collect();
         for (name, id) in members {
             match self.pickle.object(id) {

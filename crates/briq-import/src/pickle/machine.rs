@@ -15,6 +15,8 @@ pub(super) struct Machine<'a> {
     /// Where on the stack marks stand.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    /// How many references calls have copied out of their arguments.
+    copied: usize,
 }
 
 /// Whether an opcode belonged to the family that was asked.
@@ -23,7 +25,7 @@ type Handled = Result<bool, ImportError>;
 impl<'a> Machine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let cursor = Cursor::new(bytes, "a pickle");
-        Self { cursor, objects: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+        Self { cursor, objects: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new(), copied: 0 }
     }
 
     pub(super) fn run(mut self) -> Result<(Pickle, usize), ImportError> {
@@ -208,7 +210,23 @@ impl<'a> Machine<'a> {
             name if OPAQUE.contains(&name) => Object::Opaque,
             name => return Err(ImportError::unsupported(format!("the pickle calls `{name}`"))),
         };
+        self.count_copies(&object)?;
         self.push(object)
+    }
+
+    /// A call copies what it is given, and a short pickle can call often with the same long list.
+    fn count_copies(&mut self, called: &Object) -> Result<(), ImportError> {
+        self.copied += match called {
+            Object::Dict(entries) => 2 * entries.len(),
+            Object::Tensor(arguments) => arguments.len(),
+            _ => 0,
+        };
+        if self.copied > MAX_OBJECTS {
+            return Err(ImportError::malformed(format!(
+                "the calls of the pickle copy more than {MAX_OBJECTS} objects"
+            )));
+        }
+        Ok(())
     }
 
     /// The entries that an ordered dict is made with: a list of pairs, or none.

@@ -38,3 +38,34 @@ fn rejects_a_pickle_that_would_run_a_command() {
     let error = pytorch::read(&file).expect_err("it calls a function");
     assert!(error.to_string().contains("`posix.system`"), "{error}");
 }
+
+/// Thousands of calls, each with the same thousands of arguments.
+#[test]
+fn rejects_a_pickle_that_grows_by_calling() {
+    const MANY: usize = 20_000;
+    let mut file = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.".to_vec();
+    file.extend_from_slice(b"\x80\x02M\xe9\x03.\x80\x02}.");
+    file.extend_from_slice(b"\x80\x02ctorch._utils\n_rebuild_tensor\nq\x00K\x00q\x01(");
+    file.extend_from_slice(&b"h\x01".repeat(MANY));
+    file.extend_from_slice(b"tq\x02");
+    file.extend_from_slice(&b"h\x00h\x02R0".repeat(MANY));
+    file.push(b'.');
+    let error = pytorch::read(&file).expect_err("it would be 400 million references");
+    assert!(error.to_string().contains("copy more than"), "{error}");
+}
+
+/// Each dictionary holds the one before a hundred times: seven levels are 10¹⁴ members.
+#[test]
+fn rejects_dictionaries_that_hold_one_another_many_times() {
+    let mut file = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.".to_vec();
+    file.extend_from_slice(b"\x80\x02M\xe9\x03.\x80\x02}.\x80\x02X\x01\x00\x00\x00aq\xff}q\x00");
+    for level in 0..7 {
+        file.push(b'}');
+        file.extend_from_slice(&[b'h', 0xff, b'h', level, b's'].repeat(100));
+        file.extend_from_slice(&[b'q', level + 1]);
+    }
+    // Behind the dictionaries, the keys of the storages: none.
+    file.extend_from_slice(b".\x80\x02].");
+    let error = pytorch::read(&file).expect_err("it would take years");
+    assert_eq!(error.to_string(), "the dictionaries of the file repeat it too often");
+}

@@ -5,11 +5,22 @@ use std::fmt;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _};
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::{Kdf, ScryptParams};
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::Certificates;
 use super::error::{SealError, SealErrorKind};
 use super::pem::{self, Block};
+
+/// The most rounds by which a password is made a key (PBKDF2). OpenSSL makes 2,048 unless it is told otherwise.
+const MAX_ROUNDS: u32 = 4_000_000;
+
+/// The most memory in which a password is made a key (scrypt), in bytes. OpenSSL takes 16 MiB unless it is told otherwise.
+const MAX_DERIVATION_BYTES: u64 = 128 << 20;
+
+/// The most passes through that memory.
+const MAX_PASSES: u16 = 16;
 
 /// The identity of a key: the SHA-256 of its public half as PEM, in hexadecimal. The hint of a seal holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,8 +192,36 @@ fn decrypt(der: &[u8], password: Option<&[u8]>) -> Result<Secret, SealError> {
     })?;
     let unreadable = |source| SealError::key("its encryption is not one that is known: PBES2").because(source);
     let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(unreadable)?;
+    check_cost(&info.encryption_algorithm)?;
     let plain = info.decrypt(password).map_err(|_| refused("the password does not open the private key"))?;
     from_pkcs8(plain.as_bytes())
+}
+
+/// The file says how much time and memory making its key takes: it must not say just anything.
+fn check_cost(scheme: &EncryptionScheme) -> Result<(), SealError> {
+    let costly = |what: String| {
+        SealError::key(format!("its encryption takes {what}")).with_hint("convert it with `openssl pkcs8 -topk8`")
+    };
+    match scheme.pbes2().map(|parameters| &parameters.kdf) {
+        Some(Kdf::Pbkdf2(derivation)) if derivation.iteration_count > MAX_ROUNDS => {
+            Err(costly(format!("{} rounds, and at most {MAX_ROUNDS} are made", derivation.iteration_count)))
+        }
+        Some(Kdf::Scrypt(derivation)) if !is_affordable(derivation) => {
+            let ScryptParams { cost_parameter, block_size, parallelization, .. } = derivation;
+            let found = format!("scrypt with N = {cost_parameter}, r = {block_size}, p = {parallelization}");
+            Err(costly(format!(
+                "{found}, and N must be a power of two, 128·N·r at most {MAX_DERIVATION_BYTES}, p at most {MAX_PASSES}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_affordable(derivation: &ScryptParams) -> bool {
+    let bytes = derivation.cost_parameter.checked_mul(128 * u64::from(derivation.block_size));
+    derivation.cost_parameter.is_power_of_two()
+        && bytes.is_some_and(|bytes| bytes <= MAX_DERIVATION_BYTES)
+        && derivation.parallelization <= MAX_PASSES
 }
 
 fn other_curve(what: &str) -> SealError {
