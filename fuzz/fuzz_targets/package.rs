@@ -1,4 +1,4 @@
-//! A package file: opened, verified, unpacked; and as the manifest of a package in a store.
+//! A package file: opened, verified; and as the manifest of a package in a store.
 
 #![no_main]
 
