@@ -159,6 +159,29 @@ impl Pass {
     /// What a graph is put through before it learns: parameters, and every node that has a gradient to give, stay.
     pub const TRAINING: &[Self] = &[Self::Dead, Self::Shapes, Self::Identities];
 
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Learning => "learning",
+            Self::Identities => "identities",
+            Self::Scalars => "scalars",
+            Self::Defaults => "defaults",
+            Self::Shapes => "shapes",
+            Self::Constants => "constants",
+            Self::Duplicates => "duplicates",
+            Self::Activations => "activations",
+            Self::Normalizations => "normalizations",
+            Self::Attention => "attention",
+            Self::Products => "products",
+            Self::Ranks => "ranks",
+            Self::Transposes => "transposes",
+            Self::Scales => "scales",
+            Self::Projections => "projections",
+            Self::Epilogues => "epilogues",
+        }
+    }
+
     /// Whether every result stays as it was, to the last bit.
     pub fn is_exact(self) -> bool {
         use Pass::{Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Transposes};

@@ -14,6 +14,7 @@ use crate::backend::Backend;
 use crate::engine::{BurnEngine, datatype};
 use crate::error::{ModelError, ModelErrorKind};
 use crate::network::Stored;
+use crate::optimization::Optimization;
 use crate::value::Mapped;
 
 /// Loads a package on a backend, with its labels, golden examples and the tolerance for that backend.
@@ -41,12 +42,20 @@ pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelErr
 /// # Errors
 /// As [`load`].
 pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
+    optimized(package, backend, &Optimization::default())
+}
+
+/// [`engine`], with a choice of what is done to the graph before it runs.
+///
+/// # Errors
+/// As [`load`].
+pub fn optimized(package: &Package, backend: Backend, optimization: &Optimization) -> Result<BurnEngine, ModelError> {
     let graph = structure(package)?;
     let mut shared: HashMap<&str, Shared> = HashMap::new();
     for path in &package.manifest().model.weights {
         shared.insert(path.as_str(), package.share(path).map_err(|error| unreadable(path, error))?);
     }
-    BurnEngine::new(&graph, backend, |initializer| mapped(&shared, initializer))
+    BurnEngine::optimized(&graph, backend, optimization, |initializer| mapped(&shared, initializer))
 }
 
 /// The bytes of each shard, by its path.

@@ -37,6 +37,35 @@ impl Optimization {
         Self { passes: Vec::new(), kernels: false }
     }
 
+    /// Everything but what is named: a pass, or `kernels`. Gives the names that there are where one is none of them.
+    ///
+    /// # Errors
+    /// When a name is neither a pass nor `kernels`.
+    pub fn without(names: &[String]) -> Result<Self, String> {
+        let mut optimization = Self::default();
+        let all = optimization.names();
+        for name in names {
+            let known = all.contains(&name.as_str());
+            match name.as_str() {
+                "kernels" => optimization.kernels = false,
+                _ if known => optimization.passes.retain(|pass| pass.name() != *name),
+                _ => return Err(format!("`{name}` is none of kernels, {}", all.join(", "))),
+            }
+        }
+        Ok(optimization)
+    }
+
+    /// The names of the passes, each once.
+    fn names(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for pass in &self.passes {
+            if !names.contains(&pass.name()) {
+                names.push(pass.name());
+            }
+        }
+        names
+    }
+
     /// Carries the passes out.
     pub(crate) fn apply<'a>(
         &self,
@@ -73,5 +102,23 @@ impl Evaluate for Constants<'_, '_> {
         let values = network.run(&parameters, Vec::new(), &mut Run::default()).ok()?;
         let tensor = |(name, value): (&&str, Value)| initializer(name, value).ok();
         names.iter().zip(values).map(tensor).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_out_what_is_named() {
+        let optimization = Optimization::without(&["kernels".into(), "scales".into()]).expect("both are known");
+        assert!(!optimization.kernels && !optimization.passes.contains(&Pass::Scales));
+        assert!(optimization.passes.contains(&Pass::Constants));
+    }
+
+    #[test]
+    fn rejects_a_name_that_is_none_with_those_that_are() {
+        let error = Optimization::without(&["speed".into()]).expect_err("no pass has this name");
+        assert!(error.starts_with("`speed` is none of kernels, dead, learning"), "{error}");
     }
 }

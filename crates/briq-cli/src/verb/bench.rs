@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use briq_engine::{Engine as _, Tensor};
-use briq_model::BurnEngine;
+use briq_model::{BurnEngine, Optimization};
 use briq_package::Package;
 use briq_spec::recipe::PackageSection;
 use serde::Serialize;
@@ -22,6 +22,7 @@ use self::profile::Share;
 use self::timing::{Timing, Until};
 use crate::compute::BackendArgument;
 use crate::context::Context;
+use crate::exit::{Code, Failure};
 use crate::locate;
 use crate::output::bytes;
 
@@ -60,6 +61,12 @@ pub(crate) struct Arguments {
     /// Say which operators the time goes to
     #[arg(long, conflicts_with = "rounds")]
     profile: bool,
+    /// Leave out a pass over the graph, or all `kernels` of Briq's own; may be repeated
+    #[arg(long, value_name = "PASS")]
+    without: Vec<String>,
+    /// Run the graph as it stands, on Burn's kernels
+    #[arg(long, conflicts_with = "without")]
+    plain: bool,
 }
 
 /// A loaded network, its inputs, and what loading took.
@@ -149,11 +156,23 @@ fn measure(arguments: &Arguments, context: &Context, reference: &str, until: Unt
     context.output.data(&report, text)
 }
 
+impl Arguments {
+    fn optimization(&self) -> anyhow::Result<Optimization> {
+        if self.plain {
+            return Ok(Optimization::none());
+        }
+        Optimization::without(&self.without)
+            .map_err(|reason| Failure::new(Code::Input, format!("--without: {reason}")).into())
+    }
+}
+
 impl Subject {
     fn load(arguments: &Arguments, context: &Context, reference: &str) -> anyhow::Result<Self> {
         let base = Memory::now().resident;
+        let optimization = arguments.optimization()?;
         let (package, open) = timed(|| locate::package(context, reference))?;
-        let (engine, loading) = timed(|| Ok(briq_model::engine(&package, arguments.compute.backend)?))?;
+        let (engine, loading) =
+            timed(|| Ok(briq_model::optimized(&package, arguments.compute.backend, &optimization)?))?;
         let symbols = inputs::symbols(&briq_model::structure(&package)?);
         let lengths = inputs::Lengths { batch: arguments.batch, dimensions: &arguments.dimensions };
         let inputs = inputs::random(engine.inputs(), &symbols, &lengths, &arguments.ranges)?;

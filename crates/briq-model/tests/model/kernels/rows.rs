@@ -21,7 +21,9 @@ fn softmax_along_each_axis() {
 
 #[test]
 fn layers_are_normalised() {
-    let shapes: [(i64, &[usize], Option<&[usize]>); 9] = [
+    /// An axis, the shape of the scale, and that of the bias.
+    type Shapes = (i64, &'static [usize], Option<&'static [usize]>);
+    let shapes: [Shapes; 9] = [
         (-1, &[6], Some(&[6])),
         (-1, &[6], None),
         (-2, &[4, 6], Some(&[4, 6])),
