@@ -4,6 +4,7 @@ use briq_kernels::convolution::{Convolution, ConvolutionSpec};
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
+use super::plane::{pads, pair};
 use super::{Family, Kernel, activation, ready};
 use crate::operator::{Call, Fault, Window, bounded};
 use crate::value::Value;
@@ -44,9 +45,6 @@ fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
 
 /// One dimension is two of which the first has length one.
 fn spec(kernel: &[usize], groups: usize, window: &Window) -> ConvolutionSpec {
-    let pair = |list: &[usize]| [if list.len() == 2 { list[0] } else { 1 }, list[list.len() - 1]];
-    let (top, bottom) = if window.padding.len() == 2 { window.padding[0] } else { (0, 0) };
-    let (left, right) = window.padding[window.padding.len() - 1];
     ConvolutionSpec {
         channels: kernel[1] * groups,
         filters: kernel[0],
@@ -54,7 +52,7 @@ fn spec(kernel: &[usize], groups: usize, window: &Window) -> ConvolutionSpec {
         kernel: pair(&kernel[2..]),
         strides: pair(&window.stride),
         dilations: pair(&window.dilation),
-        pads: [top, left, bottom, right],
+        pads: pads(window),
     }
 }
 

@@ -12,6 +12,7 @@ mod dense;
 mod elementwise;
 mod linear;
 mod normalization;
+mod plane;
 mod pooling;
 mod recurrent;
 

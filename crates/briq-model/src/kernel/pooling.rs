@@ -4,6 +4,7 @@ use briq_kernels::pooling::{Divisor, PoolImages, PoolSpec, average_pool, global_
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
+use super::plane::{pads, pair};
 use super::{Family, Kernel, ready};
 use crate::operator::{Call, Fault, Window, bounded, pooled_shape};
 use crate::value::Value;
@@ -25,11 +26,6 @@ fn divisor(call: &Call) -> Result<Divisor, Fault> {
     Ok(if call.flag("count_include_pad", false)? { Divisor::Padded } else { Divisor::Image })
 }
 
-/// The two last of a list, or one and what stands for the other.
-fn pair(list: &[usize], one: usize) -> [usize; 2] {
-    [if list.len() > 1 { list[list.len() - 2] } else { one }, list[list.len() - 1]]
-}
-
 impl Kernel for Pool {
     fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
         let shape = call.shape(0)?;
@@ -41,12 +37,8 @@ impl Kernel for Pool {
         let Some((window, ceil)) = window else { return Ok(Some(vec![global(&x, &shape).into()])) };
         let result = pooled_shape(&shape, &window, ceil)?;
         bounded(&result)?;
-        let images = PoolImages {
-            batch: shape[0],
-            channels: shape[1],
-            input: pair(&shape[2..], 1),
-            output: pair(&result[2..], 1),
-        };
+        let images =
+            PoolImages { batch: shape[0], channels: shape[1], input: pair(&shape[2..]), output: pair(&result[2..]) };
         let spec = spec(&window);
         let mut numbers = buffer(result.iter().product());
         match self {
@@ -62,13 +54,11 @@ fn window(call: &Call, shape: &[usize]) -> Result<(Window, bool), Fault> {
 }
 
 fn spec(window: &Window) -> PoolSpec {
-    let (top, bottom) = if window.padding.len() == 2 { window.padding[0] } else { (0, 0) };
-    let (left, right) = window.padding[window.padding.len() - 1];
     PoolSpec {
-        kernel: pair(&window.kernel, 1),
-        strides: pair(&window.stride, 1),
-        dilations: pair(&window.dilation, 1),
-        pads: [top, left, bottom, right],
+        kernel: pair(&window.kernel),
+        strides: pair(&window.stride),
+        dilations: pair(&window.dilation),
+        pads: pads(window),
     }
 }
 
