@@ -16,9 +16,27 @@ use crate::write::Seal;
 #[derive(Debug)]
 pub(crate) enum Backing {
     /// The package as one file.
-    File { path: PathBuf, map: Mmap, archive: Archive },
+    File { bytes: Bytes, archive: Archive },
     /// One file for each entry, mapped when it is first asked for; the seals are in memory.
     Blobs { blobs: Vec<Blob>, seals: Vec<Seal> },
+}
+
+/// The bytes of a package file.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Mapped { path: PathBuf, map: Mmap },
+    Memory(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped { map, .. } => map,
+            Self::Memory(bytes) => bytes,
+        }
+    }
 }
 
 /// The file of one entry.
@@ -47,7 +65,7 @@ impl Backing {
     /// The bytes of the entry with a number, counted in the manifest; they have the entry's length.
     pub(crate) fn entry(&self, number: usize, entry: &Entry) -> Result<&[u8], Fault> {
         let bytes = match self {
-            Self::File { map, archive, .. } => archive.entry(map, number),
+            Self::File { bytes, archive } => archive.entry(bytes, number),
             Self::Blobs { blobs, .. } => blobs[number].bytes()?,
         };
         if bytes.len() as u64 == entry.size {

@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use briq_spec::entry::MANIFEST_ENTRY;
 use briq_spec::manifest::Entry;
 use briq_spec::provenance::PROVENANCE_ENTRY;
 use briq_spec::{EntryPath, Manifest};
 
 use crate::error::{Fault, PackageError};
-use crate::hash::Checksums;
+use crate::hash::{self, Checksums};
 use crate::provenance::{self, Build};
-use crate::write::{self, Content, Ready, Written};
+use crate::source::{Content, Source};
+use crate::target;
+use crate::write::Written;
+use crate::writer::Writer;
 
 /// A package that is being put together: a manifest, and the files it will list.
 ///
@@ -49,7 +53,7 @@ impl Draft {
         self.add(path, Content::Bytes(Cow::Owned(bytes)))
     }
 
-    /// Adds an entry that is a file; it is read when the package is written, and must not change meanwhile.
+    /// Adds an entry that is a file; it is read when the package is written, and must not change its length meanwhile.
     ///
     /// # Errors
     /// When there is an entry at that path already, or the path is the manifest's, a seal's or the provenance's.
@@ -71,49 +75,72 @@ impl Draft {
 
     /// Writes the package. What was at the target before is replaced at the last moment, or not touched at all.
     ///
-    /// Every file is read twice: once for the checksums, which the manifest at the front of the package holds, and
-    /// once to be copied.
+    /// Every file is read once: digests have one length whatever they are, so the manifest's place at the front is kept
+    /// until they are known.
     ///
     /// # Errors
-    /// When a file cannot be read or changes meanwhile, the manifest would break a rule of its own, or the package
-    /// cannot be written.
+    /// When a file cannot be read or changes its length meanwhile, the manifest would break a rule of its own, or the
+    /// package cannot be written.
     pub fn write(&self, target: &Path) -> Result<Written, PackageError> {
         self.write_fallible(target).map_err(|fault| fault.during(format!("write package {}", target.display())))
     }
 
     fn write_fallible(&self, target: &Path) -> Result<Written, Fault> {
-        let mut entries = self.contents.iter().map(ready).collect::<Result<Vec<_>, Fault>>()?;
-        let mut manifest = Manifest { entries: entries.iter().map(declare).collect(), ..self.manifest.clone() };
-        if let Some(build) = &self.build {
-            let ready = tell(&manifest, build);
-            let at = entries.partition_point(|entry| entry.path < ready.path);
-            manifest.entries.insert(at, declare(&ready));
-            entries.insert(at, ready);
-        }
-        let bytes = manifest.to_canonical_json();
+        let sources =
+            self.contents.iter().map(|(path, content)| Source::new(content).map_err(|fault| fault.in_entry(path)));
+        let sources = sources.collect::<Result<Vec<_>, Fault>>()?;
+        let unknown: Vec<Checksums> = sources.iter().map(|source| Checksums::unknown(source.size)).collect();
+        let outline = self.tell(&unknown);
         // What is written must be what can be read: the reader's own checks, limits included.
-        Manifest::from_canonical_json(&bytes).map_err(Fault::draft)?;
-        write::write(target, &bytes, entries, &[])
+        Manifest::from_canonical_json(&outline.json).map_err(Fault::draft)?;
+        let stated = outline.provenance.as_ref().map(|(number, _)| *number);
+        let numbers = (0..outline.manifest.entries.len()).filter(|number| Some(*number) != stated);
+        let sources: Vec<_> = numbers.map(|number| 1 + number).zip(sources).collect();
+        target::replace(target, |file| {
+            let mut writer = Writer::new(file, outline.members())?;
+            let told = self.tell(&writer.stream(&sources)?);
+            if let Some((number, bytes)) = &told.provenance {
+                writer.put(1 + number, bytes)?;
+            }
+            writer.put(0, &told.json)?;
+            let (digest, size) = (hash::blake3(&told.json), writer.finish()?);
+            Ok(Written { digest, size, path: target.to_owned() })
+        })
+    }
+
+    /// What the package says of entries with these checksums.
+    fn tell(&self, checksums: &[Checksums]) -> Told {
+        let entries = self.contents.keys().zip(checksums).map(|(path, checksums)| declare(path, checksums));
+        let mut manifest = Manifest { entries: entries.collect(), ..self.manifest.clone() };
+        let provenance = self.build.as_ref().map(|build| {
+            let bytes = provenance::statement(&manifest, build).to_json();
+            let path = PROVENANCE_ENTRY.parse().expect("the literal is a legal path");
+            let number = manifest.entries.partition_point(|entry| entry.path < path);
+            manifest.entries.insert(number, declare(&path, &Checksums::of(&bytes)));
+            (number, bytes)
+        });
+        Told { json: manifest.to_canonical_json(), manifest, provenance }
     }
 }
 
-fn ready<'b>((path, content): (&EntryPath, &'b Content<'static>)) -> Result<Ready<'b>, Fault> {
-    let checksums = content.checksums().map_err(|fault| fault.in_entry(path))?;
-    let content = match content {
-        Content::Bytes(bytes) => Content::Bytes(Cow::Borrowed(bytes)),
-        Content::File(file) => Content::File(file.clone()),
-    };
-    Ok(Ready { path: path.clone(), checksums, content })
+/// What a package says of its entries.
+struct Told {
+    manifest: Manifest,
+    json: Vec<u8>,
+    /// The provenance statement, with its number among the entries.
+    provenance: Option<(usize, Vec<u8>)>,
 }
 
-/// The provenance statement about what is there without it.
-fn tell(manifest: &Manifest, build: &Build) -> Ready<'static> {
-    let bytes = provenance::statement(manifest, build).to_json();
-    let path = PROVENANCE_ENTRY.parse().expect("the literal is a legal path");
-    Ready { path, checksums: Checksums::of(&bytes), content: Content::Bytes(Cow::Owned(bytes)) }
+impl Told {
+    /// Paths and lengths of what lies in the package.
+    fn members(&self) -> impl Iterator<Item = (EntryPath, u64)> {
+        let manifest = MANIFEST_ENTRY.parse().expect("the literal is a legal path");
+        let entries = self.manifest.entries.iter().map(|entry| (entry.path.clone(), entry.size));
+        std::iter::once((manifest, self.json.len() as u64)).chain(entries)
+    }
 }
 
-fn declare(ready: &Ready<'_>) -> Entry {
-    let checksums = ready.checksums;
-    Entry { path: ready.path.clone(), size: checksums.size, blake3: checksums.blake3, sha256: checksums.sha256 }
+fn declare(path: &EntryPath, checksums: &Checksums) -> Entry {
+    let Checksums { size, blake3, sha256, .. } = *checksums;
+    Entry { path: path.clone(), size, blake3, sha256 }
 }

@@ -47,8 +47,10 @@ mod hash;
 mod zip;
 
 mod draft;
+mod source;
 mod target;
 mod write;
+mod writer;
 
 mod archive;
 mod backing;

@@ -23,7 +23,6 @@ pub(crate) struct Arguments {
 struct Report {
     file: PathBuf,
     digest: String,
-    sha256: String,
     size: u64,
 }
 
@@ -34,12 +33,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let default = || arguments.directory.join(format!("{}-{}.briq", package.name.short(), package.version));
     let target = arguments.output.clone().unwrap_or_else(default);
     let written = briq_model::cast(&project, &outcome)?.write(&target)?;
-    let report = Report {
-        file: written.path.clone(),
-        digest: written.digest.to_string(),
-        sha256: written.sha256.to_string(),
-        size: written.size,
-    };
+    let report = Report { file: written.path.clone(), digest: written.digest.to_string(), size: written.size };
     context
         .output
         .data(&report, |report| format!("{}  {}  {}", report.file.display(), bytes(report.size), report.digest))

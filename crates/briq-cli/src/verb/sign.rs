@@ -37,7 +37,6 @@ pub(crate) struct Arguments {
 struct Report {
     file: PathBuf,
     digest: String,
-    sha256: String,
     key: String,
 }
 
@@ -52,7 +51,6 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let report = Report {
         file: written.path.clone(),
         digest: written.digest.to_string(),
-        sha256: written.sha256.to_string(),
         key: key.public_key().id().to_string(),
     };
     context

@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
     /// The package
     #[arg(value_name = "REF")]
     reference: String,
+    /// Check what the identity of the package covers, and not whether its packer told SHA-256 and CRC-32 truly: several
+    /// times as fast
+    #[arg(long)]
+    quick: bool,
     #[command(flatten)]
     trust: TrustArguments,
     /// A seal that lies outside of the package, such as one that `model_signing sign` wrote
@@ -50,7 +54,7 @@ struct Sealed {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
-    let verified = package.verify()?;
+    let verified = if arguments.quick { package.verify_identity()? } else { package.verify()? };
     let policy = arguments.policy.as_deref().map(trust::policy).transpose()?;
     let by_policy = trust::admit(policy.as_ref(), &package)?;
     let seals = seals(arguments, &package, by_policy)?;

@@ -1,6 +1,6 @@
 use std::fs;
 
-use briq_package::{Draft, Package, Verified, example};
+use briq_package::{Draft, Options, Package, Verified, example};
 use proptest::prelude::*;
 
 use super::kit::{self, SHARD, path};
@@ -91,4 +91,60 @@ proptest! {
             prop_assert_eq!(package.read(&path(name)).unwrap(), bytes);
         }
     }
+}
+
+#[test]
+fn a_package_in_memory_is_the_same() {
+    let package = Package::from_bytes(kit::bytes(), Options::default()).unwrap();
+    assert_eq!(package.digest(), Package::open(&kit::packed().1).unwrap().digest());
+    assert_eq!(package.verify().unwrap(), package.verify_identity().unwrap());
+    let error = Package::from_bytes(kit::bytes()[1..].to_vec(), Options::default()).unwrap_err();
+    assert!(error.is_corrupt() && error.to_string().starts_with("cannot open package in memory: "), "{error}");
+}
+
+/// Shards of more than one chunk, and of more than one thread's worth: the digests are those of the plain bytes.
+#[test]
+fn large_entries_from_memory_and_from_files_are_hashed_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut large = kit::draft();
+    for (number, length) in [(128 << 10) - 1, 128 << 10, 3 * (256 << 10), 3_000_001].into_iter().enumerate() {
+        let bytes: Vec<u8> = (0..length).map(|at: u32| (at % 251) as u8).collect();
+        let source = folder.path().join(number.to_string());
+        fs::write(&source, &bytes).unwrap();
+        large.add_file(path(&format!("assets/file-{number}")), source).unwrap();
+        large.add_bytes(path(&format!("assets/memory-{number}")), bytes).unwrap();
+    }
+    let target = folder.path().join("large.briq");
+    large.write(&target).unwrap();
+    let package = Package::open(&target).unwrap();
+    package.verify().unwrap();
+    for number in 0..4 {
+        let [file, memory] = ["file", "memory"].map(|kind| {
+            let entry = package.manifest().entry(&path(&format!("assets/{kind}-{number}"))).unwrap();
+            (entry.size, entry.blake3, entry.sha256)
+        });
+        assert_eq!(file, memory);
+    }
+    let again = folder.path().join("again.briq");
+    package.assemble(&again).unwrap();
+    assert_eq!(fs::read(target).unwrap(), fs::read(again).unwrap());
+}
+
+/// What the identity does not cover: a claim that the packer made, here of its SHA-256.
+#[test]
+fn a_false_claim_is_found_by_the_whole_verification_alone() {
+    let (_folder, target) = kit::packed();
+    let package = Package::open(&target).unwrap();
+    let text = String::from_utf8(package.manifest_bytes().to_vec()).unwrap();
+    let sha256 = package.manifest().entry(&path(SHARD)).unwrap().sha256.to_string();
+    let lying = text.replace(&sha256, &format!("sha256:{}", "0".repeat(64)));
+    let blobs = tempfile::tempdir().unwrap();
+    for (name, bytes) in kit::contents() {
+        fs::write(blobs.path().join(name.replace('/', "-")), bytes).unwrap();
+    }
+    let locate = |entry: &briq_spec::manifest::Entry| blobs.path().join(entry.path.as_str().replace('/', "-"));
+    let package = Package::from_blobs(lying.into_bytes(), locate).unwrap();
+    assert!(package.verify_identity().is_ok());
+    let error = package.verify().unwrap_err();
+    assert!(error.to_string().ends_with("its bytes do not match its SHA-256 digest"), "{error}");
 }
