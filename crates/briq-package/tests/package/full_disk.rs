@@ -17,6 +17,9 @@ const FOLDER: &str = "BRIQ_TEST_FOLDER";
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let target = Path::new(&folder).join("digits.briq");
+    if std::env::var_os("BRIQ_TEST_SMALL").is_some() {
+        return drop(kit::draft().write(&target).unwrap());
+    }
     let mut draft = briq_package::Draft::new(briq_package::example::manifest());
     draft.add_bytes(path("model.onnx"), b"structure".to_vec()).unwrap();
     draft.add_bytes(path(SHARD), vec![1; 1 << 20]).unwrap();
@@ -33,7 +36,10 @@ fn run(wrapper: &[&str], script: &str, folder: &Path) -> ExitStatus {
     let mut command = Command::new(program);
     command.args(arguments).args(["sh", "-c", script]).arg(std::env::current_exe().unwrap());
     command.args(["full_disk::child", "--exact", "--nocapture"]);
-    command.env(FOLDER, folder).status().unwrap()
+    // Its output goes through pipes, which no limit on files concerns.
+    let output = command.env(FOLDER, folder).output().unwrap();
+    print!("{}", String::from_utf8_lossy(&output.stderr));
+    output.status
 }
 
 fn folder_with_old() -> tempfile::TempDir {
@@ -48,6 +54,28 @@ fn a_file_that_may_not_grow_leaves_the_target() {
     let status = run(&["env"], "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"", folder.path());
     assert!(status.success(), "{status}");
     assert_eq!(fs::read(folder.path().join("digits.briq")).unwrap(), b"old");
+}
+
+/// Wherever in the file the disk is full: the limit grows by 512 bytes until the package fits.
+#[test]
+fn a_disk_that_is_full_at_any_write_leaves_the_target() {
+    let folder = folder_with_old();
+    let target = folder.path().join("digits.briq");
+    let packed = kit::bytes();
+    let mut refused = 0;
+    for blocks in 0.. {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let status = run(&["env", "BRIQ_TEST_SMALL=1"], &script, folder.path());
+        assert_eq!(kit::names(folder.path()), ["digits.briq"]);
+        if status.success() {
+            assert_eq!(fs::read(&target).unwrap(), packed);
+            assert!(blocks * 512 >= packed.len(), "{blocks}");
+            break;
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        refused += 1;
+    }
+    assert_eq!(refused, packed.len().div_ceil(512), "each limit below the length of the package was met");
 }
 
 #[test]

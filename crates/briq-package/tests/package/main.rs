@@ -8,6 +8,7 @@ mod flipped;
 mod full_disk;
 mod interop;
 mod keys;
+mod killed;
 mod kit;
 mod limits;
 mod mutated_seals;
