@@ -2,13 +2,12 @@
 
 #![no_main]
 
-use briq_fuzz::sample;
 use briq_package::{Options, Package};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     for allow_prefix in [false, true] {
-        let Ok(package) = sample::opened(bytes, Options { allow_prefix }) else { continue };
+        let Ok(package) = Package::from_bytes(bytes.to_vec(), Options { allow_prefix }) else { continue };
         let verified = package.verify();
         let readable = package.entries().iter().all(|entry| package.read(&entry.path).is_ok());
         assert!(verified.is_err() || readable, "what was verified cannot be read");

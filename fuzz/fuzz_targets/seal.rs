@@ -8,7 +8,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = seal::claim(bytes);
-    let trust = sample::trust();
-    let _ = seal::verify_detached(&sample::PACKAGE, bytes, &trust);
-    let _ = seal::verify_detached(&sample::PACKAGE, &signing::bundle(bytes), &trust);
+    let _ = seal::verify_detached(&sample::PACKAGE, bytes, &sample::TRUST);
+    let _ = seal::verify_detached(&sample::PACKAGE, &signing::bundle(bytes), &sample::TRUST);
 });

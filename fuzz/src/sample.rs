@@ -1,20 +1,18 @@
 //! A package, and packages of given bytes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use briq_package::seal::{PrivateKey, Trust};
-use briq_package::{Draft, Options, Package, PackageError, example};
-use tempfile::TempDir;
+use briq_package::{Draft, Options, Package, example};
 
-/// Where packages of given bytes are written.
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder can be made"));
-
-/// The sample, written once and mapped.
+/// The sample, written once and read.
 pub static PACKAGE: LazyLock<Package> = LazyLock::new(|| {
-    let target = FOLDER.path().join("sample.briq");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let target = folder.path().join("sample.briq");
     write(&target);
-    Package::open(&target).expect("the sample was written")
+    let bytes = std::fs::read(target).expect("the sample was written");
+    Package::from_bytes(bytes, Options::default()).expect("the sample is a package")
 });
 
 /// Writes the sample.
@@ -27,19 +25,10 @@ pub fn write(target: &Path) {
     draft.write(target).expect("the folder can be written");
 }
 
-/// Opens a package file of these bytes. One process has one such file: the package must be dropped before the next.
-pub fn opened(bytes: &[u8], options: Options) -> Result<Package, PackageError> {
-    let file: PathBuf = FOLDER.path().join("given.briq");
-    std::fs::write(&file, bytes).expect("the folder can be written");
-    Package::open_with(&file, options)
-}
-
 /// The key that everybody has.
 pub fn key() -> PrivateKey {
     PrivateKey::from_pem(example::PRIVATE_KEY, None).expect("the example is a key")
 }
 
 /// Trust in [`key`].
-pub fn trust() -> Trust {
-    Trust::default().with_key(key().public_key())
-}
+pub static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust::default().with_key(key().public_key()));
