@@ -47,6 +47,7 @@ mod versions;
 pub mod artifact;
 pub mod oci;
 
+mod catalog;
 mod compatibility;
 mod config;
 mod index;
@@ -54,6 +55,8 @@ mod ingest;
 mod layout;
 mod locks;
 mod selection;
+mod table;
+mod writer;
 
 pub use compatibility::Neighbours;
 pub use error::{NoHome, StoreError, StoreErrorKind};

@@ -10,5 +10,6 @@ mod ingest;
 mod publish;
 mod resolve;
 mod samples;
+mod scale;
 mod sealed;
 mod skopeo;
