@@ -13,3 +13,4 @@ mod samples;
 mod scale;
 mod sealed;
 mod skopeo;
+mod stress;

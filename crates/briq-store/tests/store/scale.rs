@@ -20,7 +20,8 @@ fn entry(name: &str, number: u32) -> serde_json::Value {
     let digest = format!("{number:064x}");
     let version = format!("{}.{}.0", number / 100, number % 100);
     json!({
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        // Of a type that links to nothing, for garbage collection has nothing to follow here.
+        "mediaType": "application/x",
         "digest": format!("sha256:{digest}"),
         "size": 2000,
         "artifactType": "application/vnd.cncf.model.manifest.v1+json",
@@ -41,7 +42,7 @@ fn write(root: &Path, entries: &[serde_json::Value]) {
 }
 
 /// A store whose index names many versions of `other`, and which knows its catalog.
-fn large() -> (tempfile::TempDir, Store) {
+pub(crate) fn large() -> (tempfile::TempDir, Store) {
     let (folder, store) = store();
     write(store.root(), &(0..MANY).map(|number| entry("other", number)).collect::<Vec<_>>());
     assert_eq!(store.versions(other()).unwrap().len(), MANY as usize);
