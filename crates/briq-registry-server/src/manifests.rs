@@ -42,9 +42,7 @@ pub(crate) async fn get(asked: Asked, name: PackageName, reference: Reference) -
 fn find(store: &Store, repository: &Repository, reference: &Reference) -> Result<Option<Descriptor>, StoreError> {
     match reference {
         Reference::Tag(tag) => store.tagged(repository, tag),
-        Reference::Digest(digest) => {
-            Ok(store.manifests(repository)?.into_iter().find(|manifest| manifest.digest == *digest))
-        }
+        Reference::Digest(digest) => store.manifest_of(repository, digest),
     }
 }
 
@@ -110,15 +108,13 @@ pub(crate) async fn referrers(asked: Asked, name: PackageName, subject: Sha256Di
 
 fn collect(store: &Store, repository: &Repository, subject: &Sha256Digest) -> Result<Vec<Descriptor>, StoreError> {
     let mut found = Vec::new();
-    for entry in store.manifests(repository)? {
-        // What is not a manifest of image-spec has no subject.
+    for entry in store.referrers(repository, subject)? {
+        // What is not a manifest of image-spec has no annotations.
         let Ok(manifest) = serde_json::from_slice::<Manifest>(&store.manifest(&entry.digest)?) else { continue };
-        if manifest.subject.as_ref().is_some_and(|link| link.digest == *subject) {
-            let mut descriptor = Descriptor::new(entry.media_type, entry.digest, entry.size);
-            descriptor.artifact_type = manifest.kind().map(str::to_owned);
-            descriptor.annotations = manifest.annotations;
-            found.push(descriptor);
-        }
+        let mut descriptor = Descriptor::new(entry.media_type, entry.digest, entry.size);
+        descriptor.artifact_type = manifest.kind().map(str::to_owned);
+        descriptor.annotations = manifest.annotations;
+        found.push(descriptor);
     }
     Ok(found)
 }

@@ -3,6 +3,7 @@
 use briq_spec::Signature;
 use semver::Version;
 
+use crate::catalog::Catalog;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::index::VersionRecord;
 use crate::repository::Repository;
@@ -36,24 +37,42 @@ impl<'a> Neighbours<'a> {
 /// Refuses a version whose signature breaks one of its neighbours in a repository.
 pub(crate) fn check(
     store: &Store,
+    catalog: &Catalog,
     repository: &Repository,
-    records: &[VersionRecord],
     (version, own): (&Version, &Signature),
 ) -> Result<(), StoreError> {
-    let live = || records.iter().filter(|record| !record.yanked);
-    let neighbours = Neighbours::of(version, live().map(|record| &record.version));
     let fail = |older: &Version, newer: &Version, what: String| {
         let what = format!("{newer} would break callers of {older}: {what}");
         StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(what))
     };
-    for record in live().filter(|record| [neighbours.before, neighbours.after].contains(&Some(&record.version))) {
-        let theirs = &store.package(&record.digest)?.manifest().signature.clone();
+    let before = nearest(catalog.below(repository, version)?, version)?;
+    let after = nearest(catalog.above(repository, version)?, version)?;
+    for record in before.iter().chain(&after) {
+        let theirs = &store.package_in(catalog, &record.digest)?.manifest().signature.clone();
         let (older, newer) = if record.version < *version { (theirs, own) } else { (own, theirs) };
         let (first, second) =
             if record.version < *version { (&record.version, version) } else { (version, &record.version) };
         newer.compatible_with(older).map_err(|error| fail(first, second, error.to_string()))?;
     }
     Ok(())
+}
+
+/// The first of the versions, which lead away from this one, that is held to the same promise. As [`Neighbours::of`],
+/// without looking at more than there are between.
+fn nearest(
+    versions: impl Iterator<Item = Result<VersionRecord, StoreError>>,
+    version: &Version,
+) -> Result<Option<VersionRecord>, StoreError> {
+    for record in versions {
+        let record = record?;
+        match same_line(&record.version, version) {
+            true if !record.yanked => return Ok(Some(record)),
+            // A line lies together, with prereleases and yanked versions among it.
+            false if record.version.pre.is_empty() => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a caret requirement on the one admits the other, by their numbers.

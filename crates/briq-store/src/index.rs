@@ -3,22 +3,26 @@
 //! An entry is named `REPOSITORY:TAG`, or `REPOSITORY@DIGEST` when it has no tag. What else Briq knows about a version
 //! (when it was published, whether it is yanked) is in the entry's annotations. Entries of other tools are kept.
 
+use std::ops::Range;
+
 use briq_spec::{Blake3Digest, PackageName, Sha256Digest};
 use semver::Version;
 
 use crate::artifact::{Description, MODEL_MANIFEST, PACKAGE_DIGEST, PACKAGE_NAME, VERSION};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::layout::{Layout, read_limited};
-use crate::locks;
 use crate::oci::{Descriptor, IMAGE_MANIFEST, Index, REF_NAME};
 use crate::repository::Repository;
+use crate::table::Row;
 
-const MAX_INDEX_BYTES: u64 = 256 << 20;
+/// The largest index that is read: well over a million versions.
+pub(crate) const MAX_INDEX_BYTES: u64 = 1 << 30;
 const REPOSITORY: &str = "dev.briq.repository";
 const REGISTRY: &str = "dev.briq.registry";
 const SIZE: &str = "dev.briq.package.size";
 const PUBLISHED: &str = "dev.briq.published";
 const YANKED: &str = "dev.briq.yanked";
+const SUBJECT: &str = "dev.briq.subject";
 
 /// One published version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,68 @@ pub fn version_of(tag: &str) -> Option<Version> {
     Version::parse(&tag.replacen('_', "+", 1)).ok()
 }
 
-/// Reads the index; no lock is needed, for it is only ever replaced as a whole.
+/// What an entry is, and what it is found by among those of its repository. The order is that of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sort {
+    /// A published version.
+    Version(Version),
+    /// Says that it is a version, under this tag, and cannot be read as one.
+    Malformed(String),
+    /// A tag that is no version: an alias, or another artifact. The whole name, for entries of other tools.
+    Tag(String),
+    /// A manifest without a tag.
+    Untagged(Sha256Digest),
+}
+
+impl Sort {
+    /// Whether it has to be looked at where versions are listed.
+    pub(crate) fn is_version(&self) -> bool {
+        matches!(self, Self::Version(_) | Self::Malformed(_))
+    }
+
+    /// The tag, where there is one.
+    pub(crate) fn tag(self) -> Option<String> {
+        match self {
+            Self::Version(version) => Some(tag_of(&version)),
+            Self::Malformed(tag) | Self::Tag(tag) => Some(tag),
+            Self::Untagged(_) => None,
+        }
+    }
+}
+
+/// The repository of an entry, if Briq wrote it, and its row in the catalog. `place` is where it stands in the file.
+pub(crate) fn row(entry: &Descriptor, place: Range<u64>) -> (Option<Repository>, Row) {
+    let repository = repository_of(entry);
+    let record = record(entry);
+    let sort = match (&repository, &record) {
+        (None, _) => Sort::Tag(entry.annotation(REF_NAME).unwrap_or_default().to_owned()),
+        (Some(repository), record) => match (tag(entry, repository), record) {
+            (None, _) => Sort::Untagged(entry.digest),
+            (Some(_), Ok(Some(record))) => Sort::Version(record.version.clone()),
+            (Some(tag), Ok(None)) => Sort::Tag(tag.to_owned()),
+            (Some(tag), Err(_)) => Sort::Malformed(tag.to_owned()),
+        },
+    };
+    let package = package_of(entry).map(|digest| *digest.as_bytes());
+    let record = record.ok().flatten();
+    let row = Row {
+        sort,
+        manifest: entry.digest,
+        about: package.or(subject_of(entry).map(|digest| *digest.as_bytes())),
+        size: record.as_ref().map_or(0, |record| record.size),
+        published: record.as_ref().map_or(0, |record| record.published),
+        yanked: record.is_some_and(|record| record.yanked),
+        place,
+    };
+    (repository, row)
+}
+
+/// The manifest that the manifest of an entry says something about.
+pub(crate) fn subject_of(entry: &Descriptor) -> Option<Sha256Digest> {
+    entry.annotation(SUBJECT)?.parse().ok()
+}
+
+/// Reads the whole index. Whoever reads without the lock may meet a file that is being changed in place.
 pub(crate) fn read(layout: &Layout) -> Result<Index, StoreError> {
     let path = layout.index();
     let bytes = match read_limited(&path, MAX_INDEX_BYTES) {
@@ -57,24 +122,6 @@ pub(crate) fn read(layout: &Layout) -> Result<Index, StoreError> {
     };
     serde_json::from_slice(&bytes)
         .map_err(|error| StoreError::new(format!("read {}", path.display()), StoreErrorKind::Json(error)))
-}
-
-/// Changes the index; other writers wait. Nothing is written when `change` fails or leaves it as it was.
-pub(crate) fn update<T>(
-    layout: &Layout,
-    change: impl FnOnce(&mut Index) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let _held = locks::own_index(layout)?;
-    let before = read(layout)?;
-    let mut after = before.clone();
-    let value = change(&mut after)?;
-    if after != before || !layout.index().exists() {
-        let path = layout.index();
-        let json = serde_json::to_vec_pretty(&after)
-            .map_err(|error| StoreError::new(format!("write {}", path.display()), StoreErrorKind::Json(error)))?;
-        layout.replace(&path, &json)?;
-    }
-    Ok(value)
 }
 
 /// The entry for a published version.
@@ -107,6 +154,27 @@ pub(crate) fn tag_entry(repository: &Repository, tag: &str, manifest: Descriptor
 pub(crate) fn digest_entry(repository: &Repository, manifest: Descriptor) -> Descriptor {
     let name = format!("{repository}@{}", manifest.digest);
     entry(repository, name, manifest)
+}
+
+/// The entry of a package that is no version any more, and is found by its digest.
+pub(crate) fn package_entry(
+    repository: &Repository,
+    description: &Description,
+    manifest: (Sha256Digest, u64),
+) -> Descriptor {
+    let mut entry = version_entry(repository, description, manifest, 0);
+    entry.annotations.insert(REF_NAME.into(), format!("{repository}@{}", manifest.0));
+    entry
+}
+
+/// Says of an entry which manifest its own is about.
+pub(crate) fn set_subject(entry: &mut Descriptor, subject: &Sha256Digest) {
+    entry.annotations.insert(SUBJECT.into(), subject.to_string());
+}
+
+/// The package of an entry that Briq wrote for one.
+pub(crate) fn package_of(entry: &Descriptor) -> Option<Blake3Digest> {
+    entry.annotation(PACKAGE_DIGEST)?.parse().ok()
 }
 
 fn entry(repository: &Repository, name: String, mut manifest: Descriptor) -> Descriptor {
@@ -150,11 +218,6 @@ pub(crate) fn repository_of(entry: &Descriptor) -> Option<Repository> {
     Some(Repository { registry: entry.annotation(REGISTRY).map(str::to_owned), name })
 }
 
-/// Entries of one repository.
-pub(crate) fn entries<'a>(index: &'a Index, repository: &'a Repository) -> impl Iterator<Item = &'a Descriptor> {
-    index.manifests.iter().filter(move |entry| belongs(entry, repository))
-}
-
 fn belongs(entry: &Descriptor, repository: &Repository) -> bool {
     entry.annotation(REPOSITORY) == Some(repository.name.as_str())
         && entry.annotation(REGISTRY) == repository.registry.as_deref()
@@ -165,9 +228,9 @@ pub(crate) fn tag<'a>(entry: &'a Descriptor, repository: &Repository) -> Option<
     entry.annotation(REF_NAME)?.strip_prefix(&repository.to_string())?.strip_prefix(':')
 }
 
-/// The entry with a tag.
-pub(crate) fn tagged<'a>(index: &'a Index, repository: &'a Repository, wanted: &str) -> Option<&'a Descriptor> {
-    entries(index, repository).find(|entry| tag(entry, repository) == Some(wanted))
+/// The tag of an entry that Briq wrote, unless it has none.
+pub(crate) fn tag_of_entry(entry: &Descriptor) -> Option<String> {
+    tag(entry, &repository_of(entry)?).map(str::to_owned)
 }
 
 /// The record of an entry; `None` for aliases and for entries that are not versions.
@@ -189,14 +252,6 @@ pub(crate) fn record(entry: &Descriptor) -> Result<Option<VersionRecord>, StoreE
         yanked: entry.annotation(YANKED) == Some("true"),
         published: text(PUBLISHED).parse().map_err(|_| broken(PUBLISHED))?,
     }))
-}
-
-/// All versions of a repository, oldest first.
-pub(crate) fn records(index: &Index, repository: &Repository) -> Result<Vec<VersionRecord>, StoreError> {
-    let mut records: Vec<_> =
-        entries(index, repository).filter_map(|entry| record(entry).transpose()).collect::<Result<_, _>>()?;
-    records.sort_by(|a, b| a.version.cmp(&b.version));
-    Ok(records)
 }
 
 /// Marks an entry as yanked, or no longer.

@@ -70,6 +70,11 @@ impl Layout {
         self.root.join("index.json")
     }
 
+    /// What is derived from the index, to look things up.
+    pub(crate) fn catalog(&self) -> PathBuf {
+        self.root.join("index.catalog")
+    }
+
     /// Puts `bytes` at `path`: after a crash at any point the file is the old one or the new one.
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);

@@ -8,7 +8,8 @@
 //!
 //! ```text
 //! STORE/oci-layout                      marks the layout
-//! STORE/index.json                      replaced as a whole, under index.lock
+//! STORE/index.json                      the truth; changed under index.lock
+//! STORE/index.catalog                   of a large index.json: the same, sorted; can be made anew at any time
 //! STORE/blobs/sha256/HEX                immutable
 //! STORE/ingest/sha256-HEX.partial       grows under its own lock, then is renamed into blobs/
 //! STORE/contents.lock                   shared by writers, exclusive for gc
@@ -47,6 +48,7 @@ mod versions;
 pub mod artifact;
 pub mod oci;
 
+mod catalog;
 mod compatibility;
 mod config;
 mod index;
@@ -54,6 +56,8 @@ mod ingest;
 mod layout;
 mod locks;
 mod selection;
+mod table;
+mod writer;
 
 pub use compatibility::Neighbours;
 pub use error::{NoHome, StoreError, StoreErrorKind};

@@ -6,15 +6,17 @@ use briq_package::Package;
 use briq_spec::{Sha256Digest, Signature};
 
 use crate::artifact::{Artifact, Description, Source};
+use crate::catalog::Catalog;
 use crate::compatibility;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::index::{self, VersionRecord};
 use crate::ingest::{BlobWriter, Ingest};
 use crate::layout::sha256;
 use crate::locks::{self, Held};
-use crate::oci::{Descriptor, IMAGE_MANIFEST, Index, Manifest};
+use crate::oci::{Descriptor, IMAGE_MANIFEST, Manifest};
 use crate::repository::Repository;
 use crate::store::Store;
+use crate::writer::Writer;
 
 const CHUNK: usize = 4 << 20;
 
@@ -81,7 +83,7 @@ impl Store {
             signature: &package.manifest().signature,
             manifest: artifact.digest,
         };
-        session.admit(&index::read(&self.layout)?, &repository, &candidate)?;
+        session.admit(&Catalog::open(&self.layout)?, &repository, &candidate)?;
         for (layer, source) in &artifact.layers {
             session.ingest_layer(package, layer, source)?;
         }
@@ -142,39 +144,31 @@ impl Session {
         let signature = &package.manifest().signature;
         let candidate = Candidate { description: &description, signature, manifest: digest };
         let entry = index::version_entry(repository, &description, (digest, manifest.len() as u64), now());
-        index::update(layout, |index| {
-            let admitted = self.admit(index, repository, &candidate)?;
-            match admitted {
-                Admitted::There(_) => {}
-                Admitted::New => index::put(index, entry.clone()),
-                Admitted::Sealed => index::replace_version(index, repository, &entry),
-            }
-            let published = |record, already_there| Published { repository: repository.clone(), already_there, record };
-            match admitted {
-                Admitted::There(record) => Ok(published(record, true)),
-                _ => Ok(published(self.recorded(index, repository, &description)?, false)),
-            }
-        })
-    }
-
-    fn recorded(
-        &self,
-        index: &Index,
-        repository: &Repository,
-        description: &Description,
-    ) -> Result<VersionRecord, StoreError> {
-        let entry = index::tagged(index, repository, &index::tag_of(&description.version));
-        let entry = entry.expect("an entry for the version was just put there");
-        Ok(index::record(entry)?.expect("an entry with the annotations of a version is one"))
+        let writer = Writer::open(layout)?;
+        let catalog = writer.catalog()?;
+        let published = |record, already_there| Published { repository: repository.clone(), already_there, record };
+        match self.admit(&catalog, repository, &candidate)? {
+            Admitted::There(record) => return Ok(published(record, true)),
+            Admitted::New => writer.put(&catalog, entry.clone())?,
+            Admitted::Sealed => writer.rewrite(|index| {
+                index::replace_version(index, repository, &entry);
+                Ok(())
+            })?,
+        }
+        let record = writer.catalog()?.version(repository, &description.version)?;
+        Ok(published(record.expect("the version was just put there, and the index is locked"), false))
     }
 
     /// Whether a version may come in; an error when it must not.
-    fn admit(&self, index: &Index, repository: &Repository, candidate: &Candidate<'_>) -> Result<Admitted, StoreError> {
+    fn admit(
+        &self,
+        catalog: &Catalog,
+        repository: &Repository,
+        candidate: &Candidate<'_>,
+    ) -> Result<Admitted, StoreError> {
         let version = &candidate.description.version;
-        let records = index::records(index, repository)?;
-        let tag = index::tag_of(version);
-        if let Some(entry) = index::tagged(index, repository, &tag) {
-            let record = index::record(entry)?;
+        if catalog.tagged(repository, &index::tag_of(version))?.is_some() {
+            let record = catalog.version(repository, version)?;
             let same = |record: &VersionRecord| record.digest == candidate.description.digest;
             if let Some(record) = record.filter(same) {
                 let resealed = record.manifest != candidate.manifest && !candidate.description.seals.is_empty();
@@ -185,7 +179,7 @@ impl Session {
                 StoreErrorKind::Conflict("the version exists with other bytes".into()),
             ));
         }
-        compatibility::check(&self.store, repository, &records, (version, candidate.signature))?;
+        compatibility::check(&self.store, catalog, repository, (version, candidate.signature))?;
         Ok(Admitted::New)
     }
 
@@ -203,29 +197,34 @@ impl Session {
     ) -> Result<Sha256Digest, StoreError> {
         let manifest = parse(bytes)?;
         self.check_links(&manifest)?;
-        if let Some(tag) = tag.filter(|tag| self.is_version(repository, &manifest, tag)) {
+        if let Some(tag) = tag
+            && self.is_version(repository, &manifest, tag)?
+        {
             self.check_tag(tag, bytes)?;
             return Ok(self.adopt(repository, bytes)?.record.manifest);
         }
         let digest = self.put_blob(bytes)?;
         let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         descriptor.artifact_type = manifest.kind().map(str::to_owned);
-        let entry = match tag {
+        let mut entry = match tag {
             Some(tag) => index::tag_entry(repository, tag, descriptor),
             None => index::digest_entry(repository, descriptor),
         };
-        index::update(&self.store.layout, |index| {
-            index::put(index, entry);
-            Ok(())
-        })?;
+        if let Some(subject) = &manifest.subject {
+            index::set_subject(&mut entry, &subject.digest);
+        }
+        let writer = Writer::open(&self.store.layout)?;
+        writer.put(&writer.catalog()?, entry)?;
         Ok(digest)
     }
 
     /// A tag is a version's own when it comes with a package, or when a package has it already.
-    fn is_version(&self, repository: &Repository, manifest: &Manifest, tag: &str) -> bool {
-        let taken =
-            || self.store.versions(repository).is_ok_and(|all| all.iter().any(|r| index::tag_of(&r.version) == tag));
-        (Description::is_briq(manifest) && index::version_of(tag).is_some()) || taken()
+    fn is_version(&self, repository: &Repository, manifest: &Manifest, tag: &str) -> Result<bool, StoreError> {
+        if Description::is_briq(manifest) && index::version_of(tag).is_some() {
+            return Ok(true);
+        }
+        let taken = Catalog::open(&self.store.layout)?.tagged(repository, tag)?;
+        Ok(taken.is_some_and(|row| row.sort.is_version()))
     }
 
     fn check_tag(&self, tag: &str, manifest: &[u8]) -> Result<(), StoreError> {

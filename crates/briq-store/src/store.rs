@@ -8,13 +8,15 @@ use briq_package::{Package, Seal};
 use briq_spec::{Blake3Digest, EntryPath, PackageName, Selector, Sha256Digest};
 use semver::Version;
 
-use crate::artifact::{Description, MANIFEST_ENTRY, PACKAGE_DIGEST};
+use crate::artifact::{Description, MANIFEST_ENTRY};
+use crate::catalog::Catalog;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::index::{self, VersionRecord};
+use crate::index::{Sort, VersionRecord};
 use crate::layout::Layout;
 use crate::oci::{Descriptor, MAX_MANIFEST_BYTES};
 use crate::repository::Repository;
 use crate::selection;
+use crate::writer::Writer;
 
 /// A local content-addressed store of packages.
 ///
@@ -32,7 +34,7 @@ impl Store {
     pub fn open(root: impl AsRef<Path>) -> Result<Self, StoreError> {
         let layout = Layout::open(root.as_ref())?;
         if !layout.index().exists() {
-            index::update(&layout, |_| Ok(()))?;
+            Writer::open(&layout)?.rewrite(|_| Ok(()))?;
         }
         Ok(Self { layout })
     }
@@ -78,9 +80,7 @@ impl Store {
     /// # Errors
     /// The index cannot be read.
     pub fn repositories(&self) -> Result<Vec<Repository>, StoreError> {
-        let index = index::read(&self.layout)?;
-        let set: BTreeSet<_> = index.manifests.iter().filter_map(index::repository_of).collect();
-        Ok(set.into_iter().collect())
+        Catalog::open(&self.layout)?.repositories()
     }
 
     /// All versions of a package, lowest first, yanked ones included; empty when there are none.
@@ -88,7 +88,21 @@ impl Store {
     /// # Errors
     /// The index cannot be read.
     pub fn versions(&self, of: impl Into<Repository>) -> Result<Vec<VersionRecord>, StoreError> {
-        index::records(&index::read(&self.layout)?, &of.into())
+        Catalog::open(&self.layout)?.versions(&of.into())?.collect()
+    }
+
+    /// Goes through all versions of a package, lowest first, as they are at this moment, and holds few of them in
+    /// memory at a time.
+    ///
+    /// # Errors
+    /// The index cannot be read, or what `visit` says: then the rest is not visited.
+    pub fn visit_versions<E: From<StoreError>>(
+        &self,
+        of: impl Into<Repository>,
+        mut visit: impl FnMut(VersionRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let catalog = Catalog::open(&self.layout)?;
+        catalog.versions(&of.into())?.try_for_each(|record| visit(record?))
     }
 
     /// The version that a selector means: the highest that matches and is not yanked, by Cargo's prerelease rules.
@@ -97,17 +111,14 @@ impl Store {
     /// Nothing matches (`is_not_found`; the hint lists what there is), or the index cannot be read.
     pub fn resolve(&self, of: impl Into<Repository>, selector: &Selector) -> Result<VersionRecord, StoreError> {
         let repository = of.into();
-        let index = index::read(&self.layout)?;
-        let records = index::records(&index, &repository)?;
-        let found = match selector {
-            Selector::Alias(alias) => index::tagged(&index, &repository, alias.as_ref())
-                .and_then(|entry| records.iter().find(|record| record.manifest == entry.digest)),
-            other => selection::select(&records, other),
-        };
-        found.cloned().ok_or_else(|| {
-            let doing = format!("resolve {repository}{selector}");
-            StoreError::not_found(doing, selection::instead(&records))
-        })
+        let catalog = Catalog::open(&self.layout)?;
+        match selection::select(&catalog, &repository, selector)? {
+            Some(record) => Ok(record),
+            None => {
+                let doing = format!("resolve {repository}{selector}");
+                Err(StoreError::not_found(doing, selection::instead(&catalog, &repository)?))
+            }
+        }
     }
 
     /// Opens a package by its identity. Its entries are mapped from their blobs; nothing is copied. Where it is there
@@ -116,10 +127,14 @@ impl Store {
     /// # Errors
     /// It is not there (`is_not_found`), or what is there is not that package (`is_corrupt`).
     pub fn package(&self, digest: &Blake3Digest) -> Result<Package, StoreError> {
-        let index = index::read(&self.layout)?;
-        let wanted = digest.to_string();
-        let entries = index.manifests.iter().filter(|entry| entry.annotation(PACKAGE_DIGEST) == Some(&wanted));
-        let manifests: BTreeSet<Sha256Digest> = entries.map(|entry| entry.digest).collect();
+        self.package_in(&Catalog::open(&self.layout)?, digest)
+    }
+
+    /// Does not ask for the lock of the index, which the caller may hold.
+    pub(crate) fn package_in(&self, catalog: &Catalog, digest: &Blake3Digest) -> Result<Package, StoreError> {
+        let rows = catalog.about(None, digest.as_bytes())?.into_iter();
+        let rows = rows.filter(|row| row.about == Some(*digest.as_bytes()));
+        let manifests: BTreeSet<Sha256Digest> = rows.map(|row| row.manifest).collect();
         let descriptions = manifests.iter().map(|manifest| self.description(manifest, digest));
         let descriptions: Vec<Description> = descriptions.collect::<Result<_, _>>()?;
         let sealed = descriptions.iter().find(|description| !description.seals.is_empty());
@@ -168,15 +183,16 @@ impl Store {
     /// The index cannot be read.
     pub fn aliases(&self, of: impl Into<Repository>) -> Result<BTreeMap<String, Version>, StoreError> {
         let repository = of.into();
-        let index = index::read(&self.layout)?;
-        let records = index::records(&index, &repository)?;
-        let aliases = index::entries(&index, &repository)
-            .filter(|entry| entry.annotation(PACKAGE_DIGEST).is_none())
-            .filter_map(|entry| {
-                let record = records.iter().find(|record| record.manifest == entry.digest)?;
-                Some((index::tag(entry, &repository)?.to_owned(), record.version.clone()))
-            });
-        Ok(aliases.collect())
+        let catalog = Catalog::open(&self.layout)?;
+        let mut aliases = BTreeMap::new();
+        for row in catalog.tags(&repository)? {
+            let row = row?;
+            let Sort::Tag(tag) = &row.sort else { continue };
+            if let Some(record) = catalog.version_with(&repository, &row.manifest)? {
+                aliases.insert(tag.clone(), record.version);
+            }
+        }
+        Ok(aliases)
     }
 
     /// Every tag of a repository, sorted: versions, aliases, and tags of other artifacts.
@@ -184,12 +200,12 @@ impl Store {
     /// # Errors
     /// The index cannot be read.
     pub fn tags(&self, of: impl Into<Repository>) -> Result<Vec<String>, StoreError> {
-        let repository = of.into();
-        let index = index::read(&self.layout)?;
-        let tags: BTreeSet<_> = index::entries(&index, &repository)
-            .filter_map(|entry| index::tag(entry, &repository).map(str::to_owned))
-            .collect();
-        Ok(tags.into_iter().collect())
+        let catalog = Catalog::open(&self.layout)?;
+        let rows = catalog.rows(&of.into())?;
+        let tags = rows.map(|row| Ok(row?.sort.tag())).filter_map(Result::transpose);
+        let mut tags = tags.collect::<Result<Vec<String>, StoreError>>()?;
+        tags.sort_unstable();
+        Ok(tags)
     }
 
     /// The manifest that a tag names.
@@ -197,19 +213,34 @@ impl Store {
     /// # Errors
     /// The index cannot be read.
     pub fn tagged(&self, of: impl Into<Repository>, tag: &str) -> Result<Option<Descriptor>, StoreError> {
-        let repository = of.into();
-        Ok(index::tagged(&index::read(&self.layout)?, &repository, tag).cloned())
+        let catalog = Catalog::open(&self.layout)?;
+        catalog.tagged(&of.into(), tag)?.map(|row| catalog.descriptor(&row)).transpose()
     }
 
-    /// The manifests of a repository, tagged or not, each once.
+    /// The manifest with a digest, if the repository has it, tagged or not.
     ///
     /// # Errors
     /// The index cannot be read.
-    pub fn manifests(&self, of: impl Into<Repository>) -> Result<Vec<Descriptor>, StoreError> {
-        let repository = of.into();
-        let index = index::read(&self.layout)?;
-        let by_digest: BTreeMap<_, _> =
-            index::entries(&index, &repository).map(|entry| (entry.digest, entry.clone())).collect();
-        Ok(by_digest.into_values().collect())
+    pub fn manifest_of(
+        &self,
+        of: impl Into<Repository>,
+        digest: &Sha256Digest,
+    ) -> Result<Option<Descriptor>, StoreError> {
+        let catalog = Catalog::open(&self.layout)?;
+        let rows = catalog.about(Some(&of.into()), digest.as_bytes())?;
+        let found = rows.into_iter().find(|row| row.manifest == *digest);
+        found.map(|row| catalog.descriptor(&row)).transpose()
+    }
+
+    /// The manifests of a repository that are about this one, each once.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn referrers(&self, of: impl Into<Repository>, subject: &Sha256Digest) -> Result<Vec<Descriptor>, StoreError> {
+        let catalog = Catalog::open(&self.layout)?;
+        let rows = catalog.about(Some(&of.into()), subject.as_bytes())?.into_iter();
+        let rows = rows.filter(|row| row.about == Some(*subject.as_bytes()));
+        let by_digest: BTreeMap<_, _> = rows.map(|row| (row.manifest, row)).collect();
+        by_digest.values().map(|row| catalog.descriptor(row)).collect()
     }
 }

@@ -3,12 +3,14 @@
 use briq_spec::Alias;
 use semver::Version;
 
+use crate::catalog::Catalog;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::index::{self, VersionRecord};
-use crate::oci::{Descriptor, Index};
+use crate::index;
+use crate::oci::Descriptor;
 use crate::repository::Repository;
 use crate::selection;
 use crate::store::Store;
+use crate::writer::Writer;
 
 impl Store {
     /// Points an alias at a version, wherever it pointed before, and says which version that was.
@@ -26,14 +28,13 @@ impl Store {
         if index::version_of(alias.as_str()).is_some() {
             return Err(StoreError::new(doing, StoreErrorKind::Refused("it is the tag of a version".into())));
         }
-        index::update(&self.layout, |index| {
-            let target = find(index, &repository, version, &doing)?;
-            let before = index::tagged(index, &repository, alias.as_str()).map(|entry| entry.digest);
-            let records = index::records(index, &repository)?;
-            index::put(index, index::tag_entry(&repository, alias.as_str(), target));
-            let previous = records.into_iter().find(|record| Some(record.manifest) == before);
-            Ok(previous.map(|record| record.version))
-        })
+        let writer = Writer::open(&self.layout)?;
+        let catalog = writer.catalog()?;
+        let target = find(&catalog, &repository, version, &doing)?;
+        let before = catalog.tagged(&repository, alias.as_str())?;
+        let previous = before.map(|row| catalog.version_with(&repository, &row.manifest)).transpose()?.flatten();
+        writer.put(&catalog, index::tag_entry(&repository, alias.as_str(), target))?;
+        Ok(previous.map(|record| record.version))
     }
 
     /// Removes an alias; false when there was none.
@@ -60,8 +61,9 @@ impl Store {
     pub fn yank(&self, of: impl Into<Repository>, version: &Version, yanked: bool) -> Result<(), StoreError> {
         let repository = of.into();
         let doing = format!("yank {repository} {version}");
-        index::update(&self.layout, |index| {
-            find(index, &repository, version, &doing)?;
+        let writer = Writer::open(&self.layout)?;
+        find(&writer.catalog()?, &repository, version, &doing)?;
+        writer.rewrite(|index| {
             index::mark_yanked(index, &repository, version, yanked);
             Ok(())
         })
@@ -74,8 +76,9 @@ impl Store {
     pub fn remove(&self, of: impl Into<Repository>, version: &Version) -> Result<(), StoreError> {
         let repository = of.into();
         let doing = format!("remove {repository} {version}");
-        index::update(&self.layout, |index| {
-            let target = find(index, &repository, version, &doing)?.digest;
+        let writer = Writer::open(&self.layout)?;
+        let target = find(&writer.catalog()?, &repository, version, &doing)?.digest;
+        writer.rewrite(|index| {
             index
                 .manifests
                 .retain(|entry| entry.digest != target || index::repository_of(entry).as_ref() != Some(&repository));
@@ -96,7 +99,7 @@ impl Store {
     }
 
     fn remove_entries(&self, matches: impl Fn(&Descriptor) -> bool) -> Result<bool, StoreError> {
-        index::update(&self.layout, |index| {
+        Writer::open(&self.layout)?.rewrite(|index| {
             let before = index.manifests.len();
             index.manifests.retain(|entry| !matches(entry));
             Ok(index.manifests.len() < before)
@@ -104,11 +107,9 @@ impl Store {
     }
 }
 
-fn find(index: &Index, repository: &Repository, version: &Version, doing: &str) -> Result<Descriptor, StoreError> {
-    let entry = index::tagged(index, repository, &index::tag_of(version));
-    let record: Option<VersionRecord> = entry.map(index::record).transpose()?.flatten();
-    match (entry, record) {
-        (Some(entry), Some(_)) => Ok(entry.clone()),
-        _ => Err(StoreError::not_found(doing, selection::instead(&index::records(index, repository)?))),
+fn find(catalog: &Catalog, repository: &Repository, version: &Version, doing: &str) -> Result<Descriptor, StoreError> {
+    match catalog.tagged(repository, &index::tag_of(version))? {
+        Some(row) if row.sort.is_version() => catalog.descriptor(&row),
+        _ => Err(StoreError::not_found(doing, selection::instead(catalog, repository)?)),
     }
 }

@@ -1,13 +1,16 @@
 //! Garbage collection.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use briq_store::{Collected, GcOptions, Ingest, StoreErrorKind};
+use briq_spec::{Selector, Sha256Digest};
+use briq_store::{Collected, GcOptions, Ingest, Repository, Store, StoreErrorKind};
+use serde_json::json;
 
 use crate::publish::name;
 use crate::samples::{files, package, store};
 
-const ALL: GcOptions = GcOptions { keep_younger_than: Duration::ZERO, dry_run: false };
+const ALL: GcOptions = GcOptions { keep_younger_than: Duration::ZERO, dry_run: false, keep: BTreeSet::new() };
 
 #[test]
 fn removes_what_nothing_reaches() {
@@ -33,7 +36,7 @@ fn removes_what_nothing_reaches() {
 fn keeps_what_is_young() {
     let (_folder, store) = store();
     store.session().unwrap().put_blob(b"uploaded, its manifest is on the way").unwrap();
-    let hour = GcOptions { keep_younger_than: Duration::from_secs(3600), dry_run: false };
+    let hour = GcOptions { keep_younger_than: Duration::from_secs(3600), ..ALL };
     assert_eq!(store.gc(&hour).unwrap(), Collected::default());
     assert_eq!(store.gc(&ALL).unwrap().blobs, 1);
 }
@@ -83,4 +86,65 @@ fn removes_nothing_when_a_manifest_is_damaged() {
     let before = files(&store, "blobs/sha256");
     assert!(store.gc(&ALL).unwrap_err().is_corrupt());
     assert_eq!(files(&store, "blobs/sha256"), before);
+}
+
+#[test]
+fn keeps_what_a_lock_file_names() {
+    let (folder, store) = store();
+    let (one, two) = (package(folder.path(), "1.0.0", &[1; 4000]), package(folder.path(), "1.1.0", &[2; 4000]));
+    let removed = store.publish(&one).unwrap().record;
+    store.publish(&two).unwrap();
+    store.remove(name(), &"1.0.0".parse().unwrap()).unwrap();
+    let locked = GcOptions { keep: [(Repository::local(name()), one.digest())].into(), ..ALL };
+    assert_eq!(store.gc(&GcOptions { dry_run: true, ..locked.clone() }).unwrap(), Collected::default());
+    assert!(store.package(&one.digest()).unwrap_err().is_not_found(), "counting changes nothing");
+    for _ in 0..2 {
+        assert_eq!(store.gc(&locked).unwrap(), Collected::default());
+        store.package(&one.digest()).unwrap().verify().unwrap();
+        let found = store.resolve(name(), &Selector::Digest(one.digest())).unwrap();
+        assert_eq!((found.version, found.manifest), (removed.version.clone(), removed.manifest));
+    }
+    // It is no version any more: requirements and lists do not show it, and its number stays free.
+    assert_eq!(store.versions(name()).unwrap().len(), 1);
+    assert_eq!(store.tags(name()).unwrap(), ["1.1.0"]);
+
+    // What no lock names any more goes.
+    assert_eq!(store.gc(&ALL).unwrap().blobs, 4);
+    assert!(store.package(&one.digest()).unwrap_err().is_not_found());
+    store.package(&two.digest()).unwrap().verify().unwrap();
+}
+
+fn about(store: &Store, subject: &Sha256Digest, tag: Option<&str>) -> Sha256Digest {
+    let session = store.session().unwrap();
+    let content = session.put_blob(format!("of {subject} {tag:?}").as_bytes()).unwrap();
+    let link = |digest: &Sha256Digest| json!({"mediaType": "application/x", "digest": digest.to_string(), "size": 1});
+    let mut layer = link(&content);
+    layer["size"] = json!(std::fs::metadata(store.blob_path(&content)).unwrap().len());
+    let manifest =
+        json!({"schemaVersion": 2, "artifactType": "application/x", "layers": [layer], "subject": link(subject)});
+    let media_type = briq_store::oci::IMAGE_MANIFEST;
+    session.put_manifest(&Repository::local(name()), tag, media_type, manifest.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn referrers_live_as_long_as_their_subject() {
+    let (folder, store) = store();
+    let subject = store.publish(&package(folder.path(), "1.0.0", &[1; 4000])).unwrap().record.manifest;
+    let first = about(&store, &subject, None);
+    let second = about(&store, &first, None);
+    let tagged = about(&store, &subject, Some("notes"));
+    let found = store.referrers(name(), &subject).unwrap();
+    let found: BTreeSet<_> = found.into_iter().map(|entry| entry.digest).collect();
+    assert_eq!(found, [first, tagged].into());
+    assert_eq!(store.gc(&ALL).unwrap(), Collected::default());
+
+    store.remove(name(), &"1.0.0".parse().unwrap()).unwrap();
+    let hour = GcOptions { keep_younger_than: Duration::from_secs(3600), ..ALL };
+    assert_eq!(store.gc(&hour).unwrap(), Collected::default());
+    assert!(store.manifest_of(name(), &first).unwrap().is_some(), "its subject may be on the way");
+    // Six of the package, and two manifests with a blob each.
+    assert_eq!(store.gc(&ALL).unwrap().blobs, 6 + 4);
+    assert_eq!(store.manifest_of(name(), &first).unwrap(), None);
+    assert_eq!(store.manifest_of(name(), &second).unwrap(), None);
+    assert_eq!(store.manifest_of(name(), &tagged).unwrap().unwrap().digest, tagged);
 }

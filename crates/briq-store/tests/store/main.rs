@@ -10,5 +10,7 @@ mod ingest;
 mod publish;
 mod resolve;
 mod samples;
+mod scale;
 mod sealed;
 mod skopeo;
+mod stress;
