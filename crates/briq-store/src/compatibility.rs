@@ -1,6 +1,7 @@
 //! A version is compatible only when its signature says so.
 
 use briq_spec::Signature;
+use briq_spec::bump::{self, TooLittle};
 use semver::Version;
 
 use crate::error::{StoreError, StoreErrorKind};
@@ -31,9 +32,18 @@ impl<'a> Neighbours<'a> {
         }
         found
     }
+
+    /// Whether a new version and one of its neighbours stand as far apart as their signatures demand.
+    ///
+    /// # Errors
+    /// When they do not: what changed, and the least version that may have changed so.
+    pub fn admit(self, neighbour: (&Version, &Signature), new: (&Version, &Signature)) -> Result<(), TooLittle> {
+        let (older, newer) = if self.after == Some(neighbour.0) { (new, neighbour) } else { (neighbour, new) };
+        bump::check(older, newer)
+    }
 }
 
-/// Refuses a version whose signature breaks one of its neighbours in a repository.
+/// Refuses a version that is raised by less than what its signature demands against its neighbours in a repository.
 pub(crate) fn check(
     store: &Store,
     repository: &Repository,
@@ -42,16 +52,13 @@ pub(crate) fn check(
 ) -> Result<(), StoreError> {
     let live = || records.iter().filter(|record| !record.yanked);
     let neighbours = Neighbours::of(version, live().map(|record| &record.version));
-    let fail = |older: &Version, newer: &Version, what: String| {
-        let what = format!("{newer} would break callers of {older}: {what}");
-        StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(what))
+    let fail = |error: TooLittle| {
+        StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(error.to_string()))
     };
     for record in live().filter(|record| [neighbours.before, neighbours.after].contains(&Some(&record.version))) {
-        let theirs = &store.package(&record.digest)?.manifest().signature.clone();
-        let (older, newer) = if record.version < *version { (theirs, own) } else { (own, theirs) };
-        let (first, second) =
-            if record.version < *version { (&record.version, version) } else { (version, &record.version) };
-        newer.compatible_with(older).map_err(|error| fail(first, second, error.to_string()))?;
+        let package = store.package(&record.digest)?;
+        let theirs = (&record.version, &package.manifest().signature);
+        neighbours.admit(theirs, (version, own)).map_err(fail)?;
     }
     Ok(())
 }
