@@ -50,6 +50,8 @@ pub mod shape;
 
 pub mod pass;
 
+pub mod comparison;
+
 pub mod weights;
 
 pub use attribute::Attribute;

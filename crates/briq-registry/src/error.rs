@@ -34,7 +34,7 @@ pub enum RegistryErrorKind {
     NotFound(Option<String>),
     /// The version exists with other bytes.
     Conflict(String),
-    /// The input/output signature breaks a compatible version.
+    /// The version is raised by less than what its input/output signature demands.
     Incompatible(String),
     /// The bytes are not what their digest or manifest says.
     Corrupt(String),
@@ -97,7 +97,7 @@ impl RegistryError {
         }
     }
 
-    /// Whether the signature breaks a version that it claims to be compatible with.
+    /// Whether the version is raised by less than what its signature demands.
     pub fn is_incompatible(&self) -> bool {
         match &self.kind {
             RegistryErrorKind::Incompatible(_) => true,
@@ -151,7 +151,7 @@ impl RegistryError {
             }
             RegistryErrorKind::Conflict(_) => Some("a published version never changes: raise the version".into()),
             RegistryErrorKind::Incompatible(_) => {
-                Some("raise the major version (the minor one below 1.0.0), or publish a prerelease".into())
+                Some("raise the version at least so far, or publish a prerelease".into())
             }
             RegistryErrorKind::Transport(_) => Some("what was transferred is kept: the same command goes on".into()),
             RegistryErrorKind::Store(error) => error.hint(),

@@ -104,17 +104,12 @@ impl Client {
             return Err(RegistryError::new(doing(), RegistryErrorKind::Conflict(what)));
         }
         let neighbours = Neighbours::of(version, &versions);
-        let own = &package.manifest().signature;
-        for (other, is_older) in
-            neighbours.before.map(|v| (v, true)).into_iter().chain(neighbours.after.map(|v| (v, false)))
-        {
+        let own = (version, &package.manifest().signature);
+        for other in neighbours.before.into_iter().chain(neighbours.after) {
             let theirs = self.signature(name, other).await?;
-            let (older, newer, first, second) =
-                if is_older { (&theirs, own, other, version) } else { (own, &theirs, version, other) };
-            newer.compatible_with(older).map_err(|error| {
-                let what = format!("{second} would break callers of {first}: {error}");
-                RegistryError::new(doing(), RegistryErrorKind::Incompatible(what))
-            })?;
+            neighbours
+                .admit((other, &theirs), own)
+                .map_err(|error| RegistryError::new(doing(), RegistryErrorKind::Incompatible(error.to_string())))?;
         }
         Ok(false)
     }

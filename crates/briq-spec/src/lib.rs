@@ -27,6 +27,7 @@ mod text;
 pub mod digest;
 pub mod name;
 
+pub mod bump;
 pub mod entry;
 pub mod signature;
 
@@ -45,6 +46,7 @@ pub mod schema;
 
 pub use semver;
 
+pub use crate::bump::Bump;
 pub use crate::digest::{Blake3Digest, Sha256Digest};
 pub use crate::entry::EntryPath;
 pub use crate::error::{SpecError, SpecErrorKind};

@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bump::Bump;
+
 /// The inputs and outputs of a network, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +102,17 @@ fn dimension(dim: i64) -> String {
 }
 
 impl Signature {
+    /// Everything in which `self` differs from `older`, the breaking differences first.
+    ///
+    /// The order of tensors carries no meaning: they are known by name.
+    pub fn differences(&self, older: &Self) -> Vec<Difference> {
+        let roles = [(Role::Input, &older.inputs, &self.inputs), (Role::Output, &older.outputs, &self.outputs)];
+        let mut found: Vec<Difference> =
+            roles.into_iter().flat_map(|(role, before, now)| role.differences(before, now)).collect();
+        found.sort_by_key(|difference| std::cmp::Reverse(difference.demands()));
+        found
+    }
+
     /// Whether a caller written against `older` can go on unchanged with `self`.
     ///
     /// Every input that the caller sends must still be accepted and no new one be asked for; every output that it
@@ -108,18 +121,23 @@ impl Signature {
     /// # Errors
     /// The first difference that would break such a caller.
     pub fn compatible_with(&self, older: &Self) -> Result<(), Incompatibility> {
-        for before in &older.inputs {
-            let now = find(&self.inputs, before).ok_or_else(|| Incompatibility::new("input", Some(before), None))?;
-            same(accepts(now, before), "input", before, now)?;
-        }
-        for before in &older.outputs {
-            let now = find(&self.outputs, before).ok_or_else(|| Incompatibility::new("output", Some(before), None))?;
-            same(accepts(before, now), "output", before, now)?;
-        }
-        match self.inputs.iter().find(|now| find(&older.inputs, now).is_none()) {
-            Some(now) => Err(Incompatibility::new("input", None, Some(now))),
-            None => Ok(()),
-        }
+        let first = self.differences(older).into_iter().find(Difference::is_breaking);
+        first.map_or(Ok(()), |difference| Err(Incompatibility(Box::new(difference))))
+    }
+
+    /// By how much a version has to be raised when its signature becomes `self`: [`Bump::Patch`] where nothing differs.
+    pub fn least_bump(&self, older: &Self) -> Bump {
+        self.differences(older).first().map_or(Bump::Patch, Difference::demands)
+    }
+}
+
+impl Role {
+    /// What differs among the tensors of one side, in the order of the older ones, new ones last.
+    fn differences(self, before: &[TensorSpec], now: &[TensorSpec]) -> Vec<Difference> {
+        let kept = before.iter().map(|spec| (Some(spec), find(now, spec)));
+        let new = now.iter().filter(|spec| find(before, spec).is_none()).map(|spec| (None, Some(spec)));
+        let differing = kept.chain(new).filter(|(before, now)| before != now);
+        differing.map(|(before, now)| Difference { role: self, before: before.cloned(), now: now.cloned() }).collect()
     }
 }
 
@@ -135,47 +153,96 @@ fn accepts(wanted: &TensorSpec, given: &TensorSpec) -> bool {
         && wanted.shape.iter().zip(&given.shape).all(fits)
 }
 
-fn same(holds: bool, role: &'static str, before: &TensorSpec, now: &TensorSpec) -> Result<(), Incompatibility> {
-    if holds { Ok(()) } else { Err(Incompatibility::new(role, Some(before), Some(now))) }
+/// Which side of a network a tensor is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Sent by the caller.
+    Input,
+    /// Read by the caller.
+    Output,
 }
 
-/// A difference between two signatures that breaks callers of the older one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incompatibility(Box<Difference>);
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
 
-/// Behind a pointer, so that a `Result` stays small.
+/// One tensor in which two signatures differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Difference {
-    role: &'static str,
+pub struct Difference {
+    role: Role,
     before: Option<TensorSpec>,
     now: Option<TensorSpec>,
 }
 
-impl Incompatibility {
-    fn new(role: &'static str, before: Option<&TensorSpec>, now: Option<&TensorSpec>) -> Self {
-        Self(Box::new(Difference { role, before: before.cloned(), now: now.cloned() }))
+impl Difference {
+    /// Whether it is an input or an output.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
+    /// The tensor as callers of the older signature know it; `None` when it is new.
+    pub fn before(&self) -> Option<&TensorSpec> {
+        self.before.as_ref()
+    }
+
+    /// The tensor as it is in the newer signature; `None` when it is gone.
+    pub fn now(&self) -> Option<&TensorSpec> {
+        self.now.as_ref()
+    }
+
+    /// Whether it breaks callers of the older signature.
+    pub fn is_breaking(&self) -> bool {
+        match (self.role, &self.before, &self.now) {
+            (Role::Input, Some(before), Some(now)) => !accepts(now, before),
+            (Role::Output, Some(before), Some(now)) => !accepts(before, now),
+            (Role::Output, None, _) => false,
+            (Role::Input, None, _) | (_, Some(_), None) => true,
+        }
+    }
+
+    /// By how much it alone has a version raised: what breaks nobody is still seen, so it is no mere patch.
+    pub fn demands(&self) -> Bump {
+        if self.is_breaking() { Bump::Major } else { Bump::Minor }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = self.role;
+        match (&self.before, &self.now) {
+            (Some(before), Some(now)) => write!(f, "{role} was {before} and is {now}"),
+            (Some(before), None) => write!(f, "{role} {before} is gone"),
+            (None, Some(now)) if role == Role::Input => write!(f, "{role} {now} is new, and callers do not send it"),
+            (None, Some(now)) => write!(f, "{role} {now} is new"),
+            (None, None) => write!(f, "{role} differs"),
+        }
+    }
+}
+
+/// A difference between two signatures that breaks callers of the older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incompatibility(Box<Difference>); // behind a pointer, so that a `Result` stays small
+
+impl Incompatibility {
     /// The tensor as callers know it; `None` when it is new.
     pub fn before(&self) -> Option<&TensorSpec> {
-        self.0.before.as_ref()
+        self.0.before()
     }
 
     /// The tensor as it would be; `None` when it is gone.
     pub fn now(&self) -> Option<&TensorSpec> {
-        self.0.now.as_ref()
+        self.0.now()
     }
 }
 
 impl fmt::Display for Incompatibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let role = self.0.role;
-        match (&self.0.before, &self.0.now) {
-            (Some(before), Some(now)) => write!(f, "{role} was {before} and is {now}"),
-            (Some(before), None) => write!(f, "{role} {before} is gone"),
-            (None, Some(now)) => write!(f, "{role} {now} is new, and callers do not send it"),
-            (None, None) => write!(f, "{role} differs"),
-        }
+        self.0.fmt(f)
     }
 }
 

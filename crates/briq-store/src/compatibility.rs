@@ -1,6 +1,7 @@
 //! A version is compatible only when its signature says so.
 
 use briq_spec::Signature;
+use briq_spec::bump::{self, TooLittle};
 use semver::Version;
 
 use crate::catalog::Catalog;
@@ -32,27 +33,37 @@ impl<'a> Neighbours<'a> {
         }
         found
     }
+
+    /// Whether a new version and one of its neighbours stand as far apart as their signatures demand.
+    ///
+    /// # Errors
+    /// When they do not: what changed, and the least version that may have changed so.
+    pub fn admit(self, neighbour: (&Version, &Signature), new: (&Version, &Signature)) -> Result<(), TooLittle> {
+        let (older, newer) = if self.after == Some(neighbour.0) { (new, neighbour) } else { (neighbour, new) };
+        bump::check(older, newer)
+    }
 }
 
-/// Refuses a version whose signature breaks one of its neighbours in a repository.
+/// Refuses a version that is raised by less than what its signature demands against its neighbours in a repository.
 pub(crate) fn check(
     store: &Store,
     catalog: &Catalog,
     repository: &Repository,
     (version, own): (&Version, &Signature),
 ) -> Result<(), StoreError> {
-    let fail = |older: &Version, newer: &Version, what: String| {
-        let what = format!("{newer} would break callers of {older}: {what}");
-        StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(what))
-    };
     let before = nearest(catalog.below(repository, version)?, version)?;
     let after = nearest(catalog.above(repository, version)?, version)?;
+    let neighbours = Neighbours {
+        before: before.as_ref().map(|record| &record.version),
+        after: after.as_ref().map(|record| &record.version),
+    };
+    let fail = |error: TooLittle| {
+        StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(error.to_string()))
+    };
     for record in before.iter().chain(&after) {
-        let theirs = &store.package_in(catalog, &record.digest)?.manifest().signature.clone();
-        let (older, newer) = if record.version < *version { (theirs, own) } else { (own, theirs) };
-        let (first, second) =
-            if record.version < *version { (&record.version, version) } else { (version, &record.version) };
-        newer.compatible_with(older).map_err(|error| fail(first, second, error.to_string()))?;
+        let package = store.package_in(catalog, &record.digest)?;
+        let theirs = (&record.version, &package.manifest().signature);
+        neighbours.admit(theirs, (version, own)).map_err(fail)?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub enum StoreErrorKind {
     NotFound(Option<String>),
     /// The version exists with other bytes.
     Conflict(String),
-    /// The input/output signature breaks a compatible version.
+    /// The version is raised by less than what its input/output signature demands.
     Incompatible(String),
     /// Bytes in the store, or bytes handed to it, are not what their digest or manifest says.
     Corrupt(String),
@@ -71,7 +71,7 @@ impl StoreError {
         matches!(self.kind, StoreErrorKind::Conflict(_))
     }
 
-    /// Whether the signature breaks a version that it claims to be compatible with.
+    /// Whether the version is raised by less than what its signature demands.
     pub fn is_incompatible(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Incompatible(_))
     }
@@ -105,7 +105,7 @@ impl StoreError {
             StoreErrorKind::NotFound(instead) => instead.clone(),
             StoreErrorKind::Conflict(_) => Some("a published version never changes: raise the version".into()),
             StoreErrorKind::Incompatible(_) => {
-                Some("raise the major version (the minor one below 1.0.0), or publish a prerelease".into())
+                Some("raise the version at least so far, or publish a prerelease".into())
             }
             StoreErrorKind::Corrupt(_) => Some("publish or pull the package again: damaged blobs are replaced".into()),
             StoreErrorKind::Busy => Some("try again when the other process is done".into()),

@@ -71,7 +71,7 @@ impl Store {
     /// those that were there.
     ///
     /// # Errors
-    /// The version exists with other bytes (`is_conflict`), its signature breaks a compatible version
+    /// The version exists with other bytes (`is_conflict`), it is raised by less than what its signature demands
     /// (`is_incompatible`), an entry is not what its manifest says (`is_corrupt`), or the disk refuses.
     pub fn publish(&self, package: &Package) -> Result<Published, StoreError> {
         let artifact = Artifact::of(package)?;

@@ -1,6 +1,7 @@
 //! The crate from outside.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
 
+mod comparison;
 mod functions;
 mod layers;
 mod onnx;

@@ -1,10 +1,10 @@
 //! Publishing, and what it refuses.
 
 use briq_package::Package;
-use briq_spec::{DataType, PackageName};
+use briq_spec::{DataType, PackageName, TensorSpec};
 use briq_store::{Repository, Store};
 
-use crate::samples::{files, package, store, with_datatype};
+use crate::samples::{files, package, store, with_datatype, with_signature};
 
 #[test]
 fn publishes_and_opens_the_identical_package() {
@@ -80,6 +80,31 @@ fn refuses_a_signature_that_breaks_a_compatible_version() {
     }
     publish("1.3.0", DataType::Fp32).unwrap();
     assert_eq!(store.versions(name()).unwrap().len(), 5);
+}
+
+#[test]
+fn refuses_less_than_the_least_version_for_a_signature() {
+    let (folder, store) = store();
+    let publish = |version: &str, outputs: usize| {
+        let package = with_signature(folder.path(), version, b"w", |signature| {
+            let first = signature.outputs[0].clone();
+            let named = |number| TensorSpec { name: format!("more_{number}"), ..first.clone() };
+            signature.outputs.extend((1..outputs).map(named));
+        });
+        store.publish(&package)
+    };
+    publish("1.2.0", 1).unwrap();
+    let error = publish("1.2.1", 2).unwrap_err();
+    assert!(error.is_incompatible(), "{error}");
+    assert!(error.to_string().contains("1.2.1 is no mere patch of 1.2.0: output more_1"), "{error}");
+    assert!(error.to_string().ends_with("the least version for that is 1.3.0"), "{error}");
+    publish("1.3.0", 2).unwrap();
+    // A patch of the older line stays possible, and is held to both sides.
+    publish("1.2.1", 1).unwrap();
+    let error = publish("1.4.0", 1).unwrap_err();
+    assert!(error.to_string().ends_with("the least version for that is 2.0.0"), "{error}");
+    let error = publish("1.2.2", 3).unwrap_err();
+    assert!(error.to_string().contains("1.2.2 is no mere patch of 1.2.1"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use briq_package::{Draft, Package};
-use briq_spec::DataType;
+use briq_spec::{DataType, Signature};
 use briq_store::Store;
 
 /// A package with `weights` as its one shard.
@@ -13,9 +13,19 @@ pub(crate) fn package(folder: &Path, version: &str, weights: &[u8]) -> Package {
 
 /// A package whose input has this type.
 pub(crate) fn with_datatype(folder: &Path, version: &str, weights: &[u8], datatype: DataType) -> Package {
+    with_signature(folder, version, weights, |signature| signature.inputs[0].datatype = datatype)
+}
+
+/// A package whose signature is that of the others but for a change.
+pub(crate) fn with_signature(
+    folder: &Path,
+    version: &str,
+    weights: &[u8],
+    change: impl FnOnce(&mut Signature),
+) -> Package {
     let mut manifest = briq_package::example::manifest();
     manifest.version = version.parse().unwrap();
-    manifest.signature.inputs[0].datatype = datatype;
+    change(&mut manifest.signature);
     let mut draft = Draft::new(manifest);
     draft.add_bytes("model.onnx".parse().unwrap(), b"the structure".to_vec()).unwrap();
     draft.add_bytes("weights-00001-of-00001.safetensors".parse().unwrap(), weights.to_vec()).unwrap();
