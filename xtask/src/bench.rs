@@ -2,7 +2,9 @@
 
 mod networks;
 mod overview;
+mod package;
 mod runtime;
+mod table;
 
 use anyhow::Result;
 
@@ -23,12 +25,15 @@ pub(crate) struct Arguments {
 enum Part {
     /// Compare predictions and cold starts with ONNX Runtime and tract, on networks that are made here
     Runtime(runtime::Arguments),
+    /// Compare packing, verifying and opening with cp, b3sum, tar, safetensors and MLflow, on weights that are made here
+    Package(package::Arguments),
 }
 
 /// Measures and prints.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     match &arguments.part {
         Some(Part::Runtime(arguments)) => runtime::run(workspace, arguments),
+        Some(Part::Package(arguments)) => package::run(workspace, arguments),
         None => overview::run(workspace, &arguments.overview),
     }
 }

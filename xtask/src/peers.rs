@@ -76,6 +76,13 @@ const FRAMEWORKS: Environment = Environment {
 const TRACT: Environment =
     Environment { folder: "tract", packages: &["numpy", "tract==0.23.9"], check: "import numpy, tract" };
 
+/// What packing is compared with; it stands apart because tests need none of it.
+const PACKAGING: Environment = Environment {
+    folder: "packaging",
+    packages: &["numpy", "safetensors", "mlflow-skinny", "pandas"],
+    check: "import numpy, safetensors.numpy, mlflow.pyfunc",
+};
+
 /// What was found, and what has to be done without.
 pub(crate) struct Peers {
     /// The interpreter that has the Python peers.
@@ -146,6 +153,11 @@ fn install_from_debian(packages: &[&str]) {
 /// The interpreter that has tract, installed where it is missing.
 pub(crate) fn tract() -> Result<Option<PathBuf>> {
     Ok(TRACT.python(&workspace::cache()?.join("peers"), true))
+}
+
+/// The interpreter that has safetensors and MLflow, installed where it is missing.
+pub(crate) fn packaging() -> Result<Option<PathBuf>> {
+    Ok(PACKAGING.python(&workspace::cache()?.join("peers"), true))
 }
 
 impl Environment {

@@ -9,7 +9,6 @@ mod cold;
 mod contender;
 mod latency;
 mod stage;
-mod table;
 
 use std::path::PathBuf;
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::contender::Contender;
 use super::stage::{OURS, Prepared, Stage};
-use super::table::{Table, geometric_mean, median, megabytes, ratio, span};
 use super::{Arguments, Network};
+use crate::bench::table::{Table, geometric_mean, median, megabytes, ratio, span};
 
 /// One runtime on one network.
 struct Start {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::agreement::{TOLERANCE, difference, outputs};
 use super::contender::Contender;
 use super::stage::{Prepared, Stage};
-use super::table::{Table, geometric_mean, median, ratio, span};
 use super::{Arguments, Network};
 use crate::bench::networks::{NODES, TRIVIAL};
+use crate::bench::table::{Table, geometric_mean, median, ratio, span};
 
 /// How one network fared in one setting.
 struct Row {
