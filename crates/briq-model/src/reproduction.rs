@@ -214,14 +214,15 @@ fn json<T: serde::de::DeserializeOwned>(package: &Package, path: &str) -> Result
     serde_json::from_slice(bytes).map_err(|error| ModelError::invalid(unreadable()).because(error))
 }
 
-/// The file of this digest: `place` itself, or one below it, first those that have the name.
+/// The absolute path of the file of this digest: `place` itself, or one below it, first those that have the name.
 fn find(place: &Path, name: &str, digest: Blake3Digest) -> Result<PathBuf, ModelError> {
     let mut files = Vec::new();
     list(place, MAX_DEPTH, &mut files)?;
     files.sort_by_key(|path| (path.file_name().is_none_or(|own| own != name), path.clone()));
     for path in &files {
         if digest_of(path)? == digest {
-            return Ok(path.clone());
+            // The project that reads it lives elsewhere.
+            return std::path::absolute(path).map_err(|error| ModelError::io("find", path, error));
         }
     }
     let message = match place.is_dir() {
