@@ -44,9 +44,32 @@ fn a_tree_is_followed_as_far_as_packages_are_known() {
     let mut first = manifest("plants", None);
     first.lineage.source = Some(SourceFile { framework: "onnx".into(), name: "plants.onnx".into(), blake3: digest(7) });
     let known: HashMap<_, _> = [(digest(2), middle), (digest(3), first)].into();
-    check(&top, &known, expect![""]);
+    check(
+        &top,
+        &known,
+        expect![[r#"
+        flowers 1.2.3  blake3:1…
+        ├─ data    more.csv, 50 rows, blake3:5…
+        ├─ recipe  assets/labels.txt, seed 7
+        ├─ frozen  dense_1.*
+        └─ base    iris 1.2.3  blake3:2…
+           ├─ data    iris.csv, 150 rows, blake3:6…
+           └─ base    plants 1.2.3  blake3:3…
+              └─ source  plants.onnx (onnx), blake3:7…
+    "#]],
+    );
     let none = HashMap::new();
-    let tree = check(&top, &none, expect![""]);
+    let tree = check(
+        &top,
+        &none,
+        expect![[r#"
+        flowers 1.2.3  blake3:1…
+        ├─ data    more.csv, 50 rows, blake3:5…
+        ├─ recipe  assets/labels.txt, seed 7
+        ├─ frozen  dense_1.*
+        └─ base    iris 0.9.0  blake3:2…  (not here)
+    "#]],
+    );
     let json = serde_json::to_value(&tree).unwrap();
     assert_eq!((&json["base"]["found"], &json["base"]["version"]), (&false.into(), &"0.9.0".into()));
 }
@@ -57,8 +80,8 @@ fn a_network_that_started_from_nothing_is_a_line() {
         &manifest("alone", None),
         &HashMap::new(),
         expect![[r#"
-        alone 1.0.0  blake3:1…
-    "#]],
+            alone 1.2.3  blake3:1…
+        "#]],
     );
 }
 
