@@ -39,6 +39,8 @@ pub(crate) enum Verb {
     Import(verb::import::Arguments),
     Export(verb::export::Arguments),
     Inspect(verb::inspect::Arguments),
+    Diff(verb::diff::Arguments),
+    Reproduce(verb::reproduce::Arguments),
     Verify(verb::verify::Arguments),
     Sign(verb::sign::Arguments),
     Unpack(verb::unpack::Arguments),

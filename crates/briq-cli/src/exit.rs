@@ -24,7 +24,8 @@ Exit codes:
   6  conflict: the version exists with other bytes, breaks its signature, or another command is at work
   7  unavailable: a backend, port, registry or supervisor that is needed
   8  refused by a gate: the golden examples on this host, the seal, the policy
-  9  the system failed: disk, permissions";
+  9  the system failed: disk, permissions
+  10 what was compared differs: `diff --exit-code`, `reproduce`";
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub(crate) enum Code {
     Unavailable = 7,
     Refused = 8,
     System = 9,
+    Differs = 10,
 }
 
 /// An error that knows its exit code, for failures that the command line itself finds.
@@ -144,6 +146,9 @@ fn package(error: &(dyn Error + 'static)) -> Option<Code> {
 }
 
 fn model(error: &(dyn Error + 'static)) -> Option<Code> {
+    if let Some(briq_diff::DiffError::Structure { .. } | briq_diff::DiffError::Tensor { .. }) = error.downcast_ref() {
+        return Some(Code::Input);
+    }
     if error.is::<briq_model::BackendError>() {
         return Some(Code::Unavailable);
     }

@@ -19,6 +19,12 @@ use crate::train::HostParameters;
 
 const RECIPE: &str = "train/briq.toml";
 
+/// How a network was fine-tuned, which the manifest tells in part.
+pub(crate) const TUNING: &str = "train/tuning.json";
+
+/// Where and with what it was trained.
+pub(crate) const ENVIRONMENT: &str = "train/environment.json";
+
 /// Casts what training gave into a draft that is ready to be written.
 ///
 /// On one machine the draft is a function of recipe, data and trained parameters: casting twice gives the same bytes.
@@ -89,8 +95,11 @@ fn assets(contents: &mut Contents, project: &Project) -> Result<(), ModelError> 
 fn training(contents: &mut Contents, project: &Project, outcome: &Outcome) -> Result<(), ModelError> {
     contents.text(RECIPE, project.text.clone());
     contents.json("train/history.json", &outcome.trained.history)?;
-    contents.json("train/environment.json", &outcome.environment)?;
+    contents.json(ENVIRONMENT, &outcome.environment)?;
     contents.json("train/evaluation.json", &outcome.evaluation)?;
+    if let Some(base) = &project.base {
+        contents.json(TUNING, &base.tuning)?;
+    }
     contents.text("train/curves.svg", picture::curves(&outcome.trained.history));
     if let Some(confusion) = &outcome.evaluation.confusion {
         contents.text("train/confusion.svg", picture::confusion(confusion));

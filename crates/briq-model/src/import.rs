@@ -42,10 +42,15 @@ pub struct Origin<'a> {
 /// As [`import_graph`]; and when the file cannot be read or is no ONNX model.
 pub fn import_onnx(file: &Path, package: &PackageSection, labels: &[String]) -> Result<Imported, ModelError> {
     let bytes = std::fs::read(file).map_err(|error| ModelError::io("read", file, error))?;
-    let mut graph = briq_graph::onnx::decode(&bytes)?;
-    inline_external(&mut graph, file.parent().unwrap_or(Path::new(".")))?;
     let source = source_file("onnx", file, &bytes);
-    import_graph(&graph, &Origin { package, source, labels })
+    import_graph(&onnx_graph(file, &bytes)?, &Origin { package, source, labels })
+}
+
+/// The graph of an ONNX file, with what lies beside it.
+pub(crate) fn onnx_graph(file: &Path, bytes: &[u8]) -> Result<Graph, ModelError> {
+    let mut graph = briq_graph::onnx::decode(bytes)?;
+    inline_external(&mut graph, file.parent().unwrap_or(Path::new(".")))?;
+    Ok(graph)
 }
 
 /// The file of another framework, as the lineage of a package names it.

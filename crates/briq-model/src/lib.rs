@@ -58,6 +58,7 @@ mod optimization;
 mod picture;
 mod project;
 mod provenance;
+mod reproduction;
 mod runner;
 mod sample;
 mod train;
@@ -76,6 +77,7 @@ pub use network::Stored;
 pub use operator::operators;
 pub use optimization::Optimization;
 pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
+pub use reproduction::{Likeness, Materials, Needed, likeness, needed, reimport, retrain};
 pub use runner::{NodeTime, Runner};
 pub use train::{
     Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained,

@@ -138,11 +138,33 @@ impl Project {
         Ok(project)
     }
 
+    /// The project of a recipe as it was trained before: its data lies at `data`, whatever the recipe says, and it starts
+    /// from `base` where it was fine-tuned. The directory is one of its own.
+    ///
+    /// # Errors
+    /// As [`Project::fine_tune`].
+    pub(crate) fn again(
+        directory: &Path,
+        recipe: &str,
+        data: &Path,
+        base: Option<(&Package, Tuning)>,
+    ) -> Result<Self, ModelError> {
+        let path = directory.join(RECIPE_FILE);
+        std::fs::write(&path, recipe).map_err(|error| ModelError::io("write", &path, error))?;
+        let base = base.map(|(package, tuning)| Base::take(package, tuning)).transpose()?;
+        Self::with_data(directory, Some(data), base)
+    }
+
     fn with(directory: &Path, base: Option<(Base, Graph)>) -> Result<Self, ModelError> {
+        Self::with_data(directory, None, base)
+    }
+
+    /// The data lies elsewhere than the recipe says, where a path is given.
+    fn with_data(directory: &Path, place: Option<&Path>, base: Option<(Base, Graph)>) -> Result<Self, ModelError> {
         let path = directory.join(RECIPE_FILE);
         let text = std::fs::read_to_string(&path).map_err(|error| no_recipe(&path, error))?;
         let recipe = Recipe::parse(&text).map_err(|error| mistake(&path, error))?;
-        let mut data = data::read(directory, &recipe)?;
+        let mut data = data::read(directory, &located(&recipe, place))?;
         let own = base.as_ref().and_then(|(_, graph)| network::own_normalization(graph));
         let (layers, base) = match base {
             None => (network::declared(&recipe, &data)?, None),
@@ -385,6 +407,15 @@ impl Project {
         ModelError::not_found(format!("the project {directory} {state}"))
             .advise(format!("run `briq train {directory}`"))
     }
+}
+
+/// The recipe with its data somewhere else.
+fn located(recipe: &Recipe, place: Option<&Path>) -> Recipe {
+    let mut recipe = recipe.clone();
+    if let (Some(data), Some(place)) = (&mut recipe.data, place) {
+        data.path = place.to_owned();
+    }
+    recipe
 }
 
 /// A file of a project's state that does not hold what was put there.

@@ -31,6 +31,7 @@ pub mod bump;
 pub mod entry;
 pub mod signature;
 
+pub mod lineage;
 pub mod manifest;
 pub mod provenance;
 pub mod recipe;

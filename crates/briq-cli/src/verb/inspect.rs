@@ -1,6 +1,8 @@
 //! `briq inspect`: what is in a package, without running it.
 
 use briq_package::Package;
+use briq_spec::Blake3Digest;
+use briq_spec::lineage::Ancestry;
 use briq_spec::manifest::{Lineage, Manifest};
 use serde::Serialize;
 
@@ -17,6 +19,9 @@ pub(crate) struct Arguments {
     /// Print the bill of materials instead: CycloneDX 1.6, as JSON
     #[arg(long)]
     sbom: bool,
+    /// Show where it comes from instead: data, source file and, from the local store, the packages it was fine-tuned from
+    #[arg(long, conflicts_with = "sbom")]
+    lineage: bool,
 }
 
 #[derive(Serialize)]
@@ -30,9 +35,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     if arguments.sbom {
         return context.output.raw(package.sbom().trim_end());
     }
+    if arguments.lineage {
+        let ancestry = ancestry(&package, context)?;
+        return context.output.data(&ancestry, Ancestry::to_string);
+    }
     let report = Report { digest: package.digest().to_string(), manifest: package.manifest() };
     let network = briq_model::structure(&package)?.summary()?;
     context.output.data(&report, |report| text(report, &package, &network))
+}
+
+/// The family tree of a package; bases are looked for in the local store alone.
+fn ancestry(package: &Package, context: &Context) -> anyhow::Result<Ancestry> {
+    let store = context.store()?;
+    let mut find = |digest: &Blake3Digest| Some(store.package(digest).ok()?.manifest().clone());
+    Ok(Ancestry::of(package.manifest(), package.digest(), &mut find))
 }
 
 /// Where a network comes from.

@@ -5,6 +5,7 @@ pub(crate) mod backends;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod diff;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod gc;
@@ -20,6 +21,7 @@ pub(crate) mod predict;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod registry;
+pub(crate) mod reproduce;
 pub(crate) mod resolve;
 pub(crate) mod rollback;
 pub(crate) mod serve;
@@ -47,6 +49,8 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Import(arguments) => import::run(&arguments, context),
         Verb::Export(arguments) => export::run(&arguments, context),
         Verb::Inspect(arguments) => inspect::run(&arguments, context),
+        Verb::Diff(arguments) => diff::run(&arguments, context),
+        Verb::Reproduce(arguments) => reproduce::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),
         Verb::Sign(arguments) => sign::run(&arguments, context),
         Verb::Unpack(arguments) => unpack::run(&arguments, context),

@@ -64,15 +64,16 @@ fn a_training_that_went_on_changes_numbers_and_nothing_else() {
             structure: the same 3 nodes
 
             tensors: 1 the same, 2 not
-              tensor          form       differ   largest  norm    relative
-              dense_2.weight  F32[4, 2]  12.50 %  2.000    2.000   135.22 %
-              dense_1.weight  F32[4, 4]  93.75 %  0.01875  0.0440  1.00 %
+              tensor          form         differ   largest  norm     relative
+              dense_2.weight  F32[4, 2]    12.50 %  2.000    2.000    135.22 %
+              dense_1.weight  F32[4, 4]    93.75 %  0.01875  0.04402  1.00 %
 
             metrics
               test.accuracy  0.900000  →  0.950000  +0.050000
               test.f1        ·         →  0.500000
 
-            entries: 1 differ, 0 B → 0 B
+            entries: 1 differ, 911 B → 911 B
+              ~  weights-00001-of-00001.safetensors  368 B
         "#]],
     );
 }
@@ -90,7 +91,32 @@ fn another_network_is_told_node_by_node() {
             let first = manifest.signature.outputs[0].clone();
             manifest.signature.outputs.push(TensorSpec { name: "logits".into(), ..first });
         },
-        expect![""],
+        expect![[r#"
+            metadata
+              version  1.0.0  →  1.1.0
+
+            signature: demands a minor version, 1.1.0 or later after 1.0.0
+              minor  output logits FP32 [?, 10] is new
+
+            structure: 0 nodes the same, 1 added, 0 removed, 3 changed
+              +  softmax  Softmax
+              ~  dense_1  Gemm     input 1 was F32[4, 4] and is F32[4, 2]
+              ~  relu     Tanh     operator was Relu and is Tanh
+              ~  dense_2  Gemm     input 2 was absent and is F32[2]
+              ~                    output `output` was node `dense_2` (Gemm) and is node `softmax` (Softmax)
+
+            tensors: 2 the same, 2 not
+              tensor          form                             differ  largest  norm  relative
+              dense_2.bias    F32[2]                 added
+              dense_1.weight  F32[4, 4] → F32[4, 2]  reshaped
+
+            metrics
+              test.accuracy  0.900000  →  0.900000
+
+            entries: 2 differ, 911 B → 1.07 KiB
+              ~  model.onnx                          543 B → 692 B
+              ~  weights-00001-of-00001.safetensors  368 B → 408 B
+        "#]],
     );
 }
 
@@ -127,7 +153,7 @@ fn json_has_every_figure() {
     let json = serde_json::to_value(&found).unwrap();
     let tensor = &json["tensors"][1];
     let expected = expect![[
-        r#"{"after":{"element":"F32","shape":[4]},"before":{"element":"F32","shape":[4]},"changed":4,"elements":4,"fraction":1.0,"largest":1.0,"name":"dense_1.bias","norm":2.0,"norm_before":0.46770717334674267,"not_finite":0,"relative":4.276179870598791,"state":"changed"}"#
+        r#"{"after":{"element":"F32","shape":[4]},"before":{"element":"F32","shape":[4]},"changed":4,"elements":4,"fraction":1.0,"largest":1.0,"name":"dense_1.bias","norm":2.0,"norm_before":0.46770717334674267,"not_finite":0,"relative":4.27617987059879,"state":"changed"}"#
     ]];
     expected.assert_eq(&tensor.to_string());
     assert_eq!((&json["signature"]["bump"], &json["structure"]["same"]), (&"patch".into(), &3.into()));

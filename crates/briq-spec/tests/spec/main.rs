@@ -7,6 +7,7 @@ mod control;
 mod deployment;
 mod digest;
 mod entry;
+mod lineage;
 mod lock;
 mod manifest;
 mod name;

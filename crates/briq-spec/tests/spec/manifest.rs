@@ -19,7 +19,7 @@ fn tensor(name: &str, shape: &[i64]) -> TensorSpec {
     TensorSpec { name: name.to_owned(), datatype: DataType::Fp32, shape: shape.to_vec() }
 }
 
-fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     Manifest {
         format: FORMAT,
         name: "vision/digits".parse().unwrap(),
