@@ -59,6 +59,12 @@ fn main() -> std::io::Result<()> {
     write("seal", "sample", &bundle)?;
     write("seal", "statement", &statement(&bundle))?;
     write("policy", "sample", policy.as_bytes())?;
+    // One content of one chunk.
+    write(
+        "index",
+        "sample",
+        &[&b"briqidx\x01"[..], &[1, 0, 0, 0], &[7; 32], &[1, 0, 0, 0], &[5, 0, 0, 0], &[9; 32]].concat(),
+    )?;
     write("recipe", "sample", RECIPE.as_bytes())?;
     write("lock", "sample", LOCK.as_bytes())?;
     let header = (SHARD.len() as u64).to_le_bytes();

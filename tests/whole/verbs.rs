@@ -79,6 +79,7 @@ fn a_lock_pins_what_a_later_version_would_change() {
     let pulled =
         briq.run(["pull", "iris@^1", "--locked", "briq.lock", "-o", "pinned.briq", "--json"]).succeeds().json();
     assert_eq!(pulled["version"], "1.0.0");
+    assert_eq!((&pulled["moved"], &pulled["reused"]), (&0.into(), &0.into()));
     assert_eq!(fs::read(briq.folder().join("pinned.briq")).ok(), fs::read(briq.folder().join("1.0.0.briq")).ok());
     briq.run(["pull", "iris@^1", "--locked", "gone.lock"]).exits(3);
 }

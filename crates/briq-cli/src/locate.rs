@@ -1,7 +1,7 @@
 //! From a reference to a package.
 
 use briq_package::Package;
-use briq_registry::Resolved;
+use briq_registry::{Progress, Resolved};
 use briq_spec::reference::Selector;
 use briq_spec::{PackageName, Reference};
 use briq_store::VersionRecord;
@@ -24,18 +24,26 @@ pub(crate) fn resolve(context: &Context, text: &str) -> anyhow::Result<Resolved>
 
 /// The package itself, fetched first when it is in a registry.
 pub(crate) fn package(context: &Context, text: &str) -> anyhow::Result<Package> {
+    fetched(context, text, &crate::progress::transfer("pulling"))
+}
+
+fn fetched(context: &Context, text: &str, progress: &Progress) -> anyhow::Result<Package> {
     if let Reference::File(path) = reference(text)? {
         return Ok(Package::open(&path)?);
     }
     let resolved = resolve(context, text)?;
     let store = context.store()?;
-    let progress = crate::progress::transfer("pulling");
-    Ok(context.wait(async { briq_registry::open(&resolved, &store, &progress).await })??)
+    Ok(context.wait(async { briq_registry::open(&resolved, &store, progress).await })??)
 }
 
 /// A package in the local store: one that lies in a file or a registry is brought there first.
 pub(crate) fn stored(context: &Context, text: &str) -> anyhow::Result<Package> {
-    let package = package(context, text)?;
+    stored_with(context, text, &crate::progress::transfer("pulling"))
+}
+
+/// As [`stored`], for those who want to know how it was brought.
+pub(crate) fn stored_with(context: &Context, text: &str, progress: &Progress) -> anyhow::Result<Package> {
+    let package = fetched(context, text, progress)?;
     if let Reference::File(_) = reference(text)? {
         context.store()?.publish(&package)?;
     }

@@ -1,7 +1,7 @@
 //! Long work on a terminal: bars that redraw themselves. Elsewhere: plain lines.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use briq_model::{EpochRecord, Observer};
 use briq_registry::{Progress, Snapshot};
@@ -81,20 +81,52 @@ impl Drop for TrainingProgress {
     }
 }
 
-/// Shows a transfer in bytes; nothing where there is no terminal.
-pub(crate) fn transfer(verb: &'static str) -> Progress {
-    if !is_interactive() {
-        return Progress::none();
+/// A transfer that is shown, and whose figures can be asked for when it is over.
+pub(crate) struct Transfer {
+    pub(crate) progress: Progress,
+    last: Arc<Mutex<Option<Snapshot>>>,
+}
+
+impl Transfer {
+    /// Shows bytes on a terminal, and warnings everywhere.
+    pub(crate) fn new(verb: &'static str) -> Self {
+        let bar = Arc::new(Mutex::new(None::<ProgressBar>));
+        let last = Arc::new(Mutex::new(None));
+        let (shown, latest) = (Arc::clone(&bar), Arc::clone(&last));
+        let progress = Progress::new(move |snapshot| {
+            *held(&latest) = Some(snapshot);
+            if is_interactive() {
+                show(&mut held(&shown), verb, snapshot);
+            }
+        });
+        let progress = progress.with_warnings(move |text| match &*held(&bar) {
+            Some(bar) => bar.suspend(|| eprintln!("warning: {text}")),
+            None => eprintln!("warning: {text}"),
+        });
+        Self { progress, last }
     }
-    let bar = Mutex::new(None::<ProgressBar>);
-    Progress::new(move |snapshot: Snapshot| {
-        let mut bar = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bar = bar.get_or_insert_with(|| bytes_bar(verb, snapshot.bytes));
-        bar.set_position(snapshot.bytes_done);
-        if snapshot.blobs_done == snapshot.blobs {
-            bar.finish_and_clear();
-        }
-    })
+
+    /// Bytes that went over the network, and bytes that did not have to.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        held(&self.last).map_or((0, 0), |snapshot| (snapshot.bytes_moved, snapshot.bytes_reused))
+    }
+}
+
+/// Shows a transfer of whose figures nobody asks.
+pub(crate) fn transfer(verb: &'static str) -> Progress {
+    Transfer::new(verb).progress
+}
+
+fn held<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn show(bar: &mut Option<ProgressBar>, verb: &'static str, snapshot: Snapshot) {
+    let bar = bar.get_or_insert_with(|| bytes_bar(verb, snapshot.bytes));
+    bar.set_position(snapshot.bytes_done);
+    if snapshot.blobs_done == snapshot.blobs {
+        bar.finish_and_clear();
+    }
 }
 
 fn bytes_bar(verb: &'static str, total: u64) -> ProgressBar {

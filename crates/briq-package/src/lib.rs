@@ -38,6 +38,7 @@
 //! ends the process. Files in a store are never changed in place.
 //!
 //! [`seal`] says who vouches for a package, and [`policy`] what it must bring with it; neither changes its identity.
+//! [`chunks`] says of which pieces its entries are, so that an update moves only those that changed.
 //!
 //! Foreign types in the public interface: those of [`briq_spec`] (re-exported).
 
@@ -60,6 +61,7 @@ mod unpack;
 mod provenance;
 mod sbom;
 
+pub mod chunks;
 pub mod policy;
 pub mod seal;
 

@@ -200,28 +200,51 @@ impl Client {
         tag: &str,
         bytes: &[u8],
     ) -> Result<(), RegistryError> {
-        let doing = format!("write {}/{repository}:{tag}", self.endpoint.host());
-        let url = self.transport.url(&format!("{repository}/manifests/{tag}"))?;
+        self.put_document(repository, tag, oci::IMAGE_MANIFEST, bytes).await.map(drop)
+    }
+
+    /// Stores a manifest or an index under a tag or its digest.
+    pub(crate) async fn put_document(
+        &self,
+        repository: &PackageName,
+        reference: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Response, RegistryError> {
+        let doing = format!("write {}/{repository}:{reference}", self.endpoint.host());
+        let url = self.transport.url(&format!("{repository}/manifests/{reference}"))?;
         let scope = Scope::push(repository.as_str());
-        let fill = |r: reqwest::RequestBuilder| r.header(CONTENT_TYPE, oci::IMAGE_MANIFEST).body(bytes.to_vec());
-        self.transport.send(&doing, &scope, Method::PUT, url, fill).await.map(drop)
+        let fill = |r: reqwest::RequestBuilder| r.header(CONTENT_TYPE, media_type).body(bytes.to_vec());
+        self.transport.send(&doing, &scope, Method::PUT, url, fill).await
     }
 
     /// The package's own manifest, checked against the one of OCI.
     pub(crate) async fn package_manifest(&self, remote: &Remote) -> Result<Manifest, RegistryError> {
         let doing = format!("read {MANIFEST_ENTRY} of {}/{}", self.endpoint.host(), remote.repository);
-        let blob = &remote.description.manifest;
-        let url = self.transport.url(&format!("{}/blobs/{}", remote.repository, blob.digest))?;
-        let scope = Scope::pull(remote.repository.as_str());
-        let response = self.transport.send(&doing, &scope, Method::GET, url, |r| r).await?;
-        let bytes = read(&doing, response, briq_spec::manifest::MAX_MANIFEST_BYTES).await?;
-        if sha256(&bytes) != blob.digest {
-            return Err(RegistryError::corrupt(doing, "the bytes have another digest"));
-        }
+        let limit = briq_spec::manifest::MAX_MANIFEST_BYTES;
+        let bytes = self.small_blob(&doing, &remote.repository, &remote.description.manifest, limit).await?;
         let manifest =
             Manifest::from_canonical_json(&bytes).map_err(|error| RegistryError::corrupt(&doing, error.to_string()))?;
         remote.description.check(&manifest).map_err(RegistryError::store(doing))?;
         Ok(manifest)
+    }
+
+    /// The bytes of a blob that fits into memory.
+    pub(crate) async fn small_blob(
+        &self,
+        doing: &str,
+        repository: &PackageName,
+        blob: &oci::Descriptor,
+        limit: usize,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let url = self.transport.url(&format!("{repository}/blobs/{}", blob.digest))?;
+        let scope = Scope::pull(repository.as_str());
+        let response = self.transport.send(doing, &scope, Method::GET, url, |r| r).await?;
+        let bytes = read(doing, response, limit).await?;
+        match sha256(&bytes) == blob.digest {
+            true => Ok(bytes),
+            false => Err(RegistryError::corrupt(doing, "the bytes have another digest")),
+        }
     }
 }
 

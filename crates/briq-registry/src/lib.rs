@@ -6,7 +6,8 @@
 //!
 //! Transfers are built for large files: blobs that the other side has are not sent, several go at once, a download
 //! that was cut off goes on where it stopped, bytes are hashed while they stream, and nothing is visible before it is
-//! whole. Credentials are those of `docker login` and `podman login`.
+//! whole. An update fetches only the parts of blobs that changed, where the package was pushed with an index of its
+//! [chunks](briq_package::chunks). Credentials are those of `docker login` and `podman login`.
 //!
 //! It refuses to follow a redirect from HTTPS to HTTP, to show credentials to another host, to overwrite a published
 //! version, and to use a package that its manifest does not describe. It knows nothing of tensors.
@@ -49,7 +50,14 @@ mod pull;
 mod push;
 mod resolve;
 
+mod fetch;
+mod indexing;
+mod parts;
+mod recipe;
+mod update;
+
 mod challenge;
+mod referrers;
 mod task;
 mod transport;
 
@@ -57,6 +65,7 @@ pub use client::{Client, MAX_TAGS, Remote};
 pub use credentials::{Credentials, DockerConfig, Secret};
 pub use endpoint::Endpoint;
 pub use error::{RegistryError, RegistryErrorKind};
+pub use indexing::INDEX_TYPE;
 pub use progress::{Progress, Snapshot};
 pub use push::{PushOptions, Pushed};
 pub use resolve::{Place, Resolved, open, resolve, resolve_locked};

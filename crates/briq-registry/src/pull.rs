@@ -3,31 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use briq_spec::PackageName;
-use briq_store::oci::Descriptor;
-use briq_store::{BlobWriter, Ingest, Published, Repository, Session, Store, StoreError};
-use bytes::Bytes;
+use briq_store::{Published, Repository, Store};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use reqwest::header::{CONTENT_RANGE, RANGE};
-use reqwest::{Method, Response, StatusCode};
-use tokio::sync::mpsc;
 
 use crate::client::{Client, Remote};
 use crate::error::RegistryError;
-use crate::progress::{BlobMeter, Meter, Progress};
+use crate::progress::{Meter, Progress};
 use crate::push::PARALLEL;
 use crate::task::blocking;
-use crate::transport::{ATTEMPTS, Scope, pause};
-
-/// Pieces that may wait for the disk: a few megabytes at most.
-const QUEUE: usize = 64;
 
 impl Client {
     /// Fetches a package into a store, under this registry's name.
     ///
-    /// Blobs that the store has, from whatever package, are not fetched; one that was cut off goes on where it
-    /// stopped, also in another process. SHA-256 is checked while the bytes stream; the version appears at the end,
-    /// in one step.
+    /// Blobs that the store has, from whatever package, are not fetched. Of others come only the parts that neither
+    /// another version of the package has, nor the one that it was fine-tuned from, where these are in the store and the
+    /// registry has a [chunk index](briq_package::chunks). One that was cut off goes on where it stopped, also in another
+    /// process. SHA-256 is checked while the bytes stream; the version appears at the end, in one step.
     ///
     /// # Errors
     /// Bytes are not what their digest says (`is_corrupt`), the store holds other bytes for the version
@@ -43,145 +34,15 @@ impl Client {
         let links = std::iter::once(&remote.description.config).chain(remote.description.blobs());
         let blobs: BTreeMap<_, _> = links.map(|blob| (blob.digest, blob.clone())).collect();
         let meter = Meter::start(progress, blobs.values().map(|blob| blob.size));
-        let fetches = blobs.values().map(|blob| self.fetch(&remote.repository, blob, &session, meter.blob()));
+        let fetch = |blob, update| self.fetch(&remote.repository, blob, &session, meter.blob(), update);
+        // First of all, for it says what the package was fine-tuned from.
+        let first = &remote.description.manifest;
+        fetch(first, Arc::default()).await?;
+        let update = self.update(remote, store, progress).await;
+        let others = blobs.values().filter(|blob| blob.digest != first.digest);
+        let fetches = others.map(|blob| fetch(blob, Arc::clone(&update)));
         stream::iter(fetches).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         let manifest = remote.bytes.clone();
         blocking(move || session.adopt(&repository, &manifest)).await.map_err(RegistryError::store(doing))
     }
-
-    async fn fetch(
-        &self,
-        repository: &PackageName,
-        blob: &Descriptor,
-        session: &Arc<Session>,
-        meter: BlobMeter,
-    ) -> Result<(), RegistryError> {
-        let doing = format!("pull blob {} of {}/{repository}", blob.digest, self.endpoint().host());
-        let fetch = Fetch { client: self, repository, blob, doing, meter };
-        if let Some(writer) = fetch.begin(session).await? {
-            let resumed = writer.offset() > 0;
-            match fetch.complete(writer).await {
-                // What an earlier process left behind may be damaged, by a power failure for instance.
-                Err(error) if error.is_corrupt() && resumed => fetch.again(session).await?,
-                other => other?,
-            }
-        }
-        fetch.meter.finish(blob.size);
-        Ok(())
-    }
-}
-
-/// One blob on its way.
-struct Fetch<'a> {
-    client: &'a Client,
-    repository: &'a PackageName,
-    blob: &'a Descriptor,
-    doing: String,
-    meter: BlobMeter,
-}
-
-impl Fetch<'_> {
-    async fn begin(&self, session: &Arc<Session>) -> Result<Option<BlobWriter>, RegistryError> {
-        let (session, digest, size) = (Arc::clone(session), self.blob.digest, self.blob.size);
-        match blocking(move || session.ingest(&digest, size)).await.map_err(RegistryError::store(&self.doing))? {
-            Ingest::Present => Ok(None),
-            Ingest::Wanted(writer) => Ok(Some(*writer)),
-        }
-    }
-
-    async fn again(&self, session: &Arc<Session>) -> Result<(), RegistryError> {
-        match self.begin(session).await? {
-            Some(writer) => self.complete(writer).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Fetches the rest, in as many requests as it takes; gives up when several in a row bring nothing.
-    async fn complete(&self, mut writer: BlobWriter) -> Result<(), RegistryError> {
-        let mut attempt = 0;
-        while writer.offset() < writer.size() {
-            let before = writer.offset();
-            attempt += 1;
-            let result;
-            (writer, result) = self.request(writer).await?;
-            match result {
-                Err(error) if !error.is_retryable() => return Err(error),
-                _ if writer.offset() > before => attempt = 0,
-                Ok(()) if attempt >= ATTEMPTS => {
-                    return Err(RegistryError::protocol(&self.doing, "the registry ends its answers too early"));
-                }
-                Ok(()) => {}
-                Err(error) if attempt >= ATTEMPTS => return Err(error),
-                Err(error) => pause(attempt, &error).await,
-            }
-        }
-        blocking(move || writer.finish()).await.map_err(RegistryError::store(&self.doing))
-    }
-
-    /// One request for the rest. The writer comes back whatever the network did; an error of the disk is final.
-    async fn request(&self, writer: BlobWriter) -> Result<(BlobWriter, Result<(), RegistryError>), RegistryError> {
-        match self.open(writer.offset()).await {
-            Err(error) => Ok((writer, Err(error))),
-            Ok((response, restart)) => self.stream(writer, response, restart).await,
-        }
-    }
-
-    /// The answer, and whether it begins at the beginning although the rest was asked for.
-    async fn open(&self, offset: u64) -> Result<(Response, bool), RegistryError> {
-        let url = self.client.transport.url(&format!("{}/blobs/{}", self.repository, self.blob.digest))?;
-        let scope = Scope::pull(self.repository.as_str());
-        let fill = |request: reqwest::RequestBuilder| match offset {
-            0 => request,
-            offset => request.header(RANGE, format!("bytes={offset}-")),
-        };
-        let response = self.client.transport.send_once(&self.doing, &scope, Method::GET, url, fill).await?;
-        let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        if partial && range_start(&response) != Some(offset) {
-            return Err(RegistryError::protocol(&self.doing, "the registry sent another range than was asked for"));
-        }
-        Ok((response, offset > 0 && !partial))
-    }
-
-    /// Writes and hashes on a thread of its own, while the next bytes arrive.
-    async fn stream(
-        &self,
-        mut writer: BlobWriter,
-        mut response: Response,
-        restart: bool,
-    ) -> Result<(BlobWriter, Result<(), RegistryError>), RegistryError> {
-        let mut offset = if restart { 0 } else { writer.offset() };
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(QUEUE);
-        let disk = tokio::task::spawn_blocking(move || {
-            if restart {
-                writer.restart()?;
-            }
-            while let Some(piece) = receiver.blocking_recv() {
-                writer.write(&piece)?;
-            }
-            Ok::<_, StoreError>(writer)
-        });
-        let network = loop {
-            match response.chunk().await {
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(RegistryError::transport(&self.doing)(error)),
-                Ok(Some(piece)) => {
-                    offset += piece.len() as u64;
-                    // The disk refused: its error is the one to report.
-                    if sender.send(piece).await.is_err() {
-                        break Ok(());
-                    }
-                    self.meter.at(offset);
-                }
-            }
-        };
-        drop(sender);
-        let written = disk.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        Ok((written.map_err(RegistryError::store(&self.doing))?, network))
-    }
-}
-
-/// The first byte of `Content-Range: bytes FIRST-LAST/SIZE`.
-fn range_start(response: &Response) -> Option<u64> {
-    let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    text.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
 }

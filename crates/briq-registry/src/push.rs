@@ -13,7 +13,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method, StatusCode, Url};
 use semver::Version;
 
-use crate::client::{Client, Remote};
+use crate::client::{Client, Remote, sha256};
 use crate::error::{RegistryError, RegistryErrorKind};
 use crate::progress::{BlobMeter, Meter, Progress};
 use crate::task::blocking;
@@ -46,18 +46,29 @@ pub struct Pushed {
     pub manifest: Sha256Digest,
     /// Whether the very same package was there before.
     pub already_there: bool,
+    /// Whether its chunk index, which makes updates small, could be put beside it. Where it could not, the progress
+    /// was warned; the package is whole without it, and pushing it again tries again.
+    pub indexed: bool,
 }
 
 /// The bytes of one blob, which stay where they are: mapped in the package, or in memory.
 #[derive(Clone)]
-struct Content {
-    digest: Sha256Digest,
-    bytes: Bytes,
+pub(crate) struct Content {
+    pub(crate) digest: Sha256Digest,
+    pub(crate) bytes: Bytes,
+}
+
+impl Content {
+    /// Bytes in memory.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self { digest: sha256(&bytes), bytes: bytes.into() }
+    }
 }
 
 impl Client {
     /// Publishes a package under its own version. Blobs that the registry has are not sent; the tag is written last. A
-    /// package that is there already and comes with other seals is published again, with these.
+    /// package that is there already and comes with other seals is published again, with these. Its
+    /// [chunk index](briq_package::chunks) follows as a referrer; that it cannot be put there is no error.
     ///
     /// OCI registries know no exclusive creation of a tag: of two pushes of one version at the same moment, both can
     /// succeed, and the later one stands.
@@ -67,30 +78,48 @@ impl Client {
     /// (`is_incompatible`), the registry refuses, or the network fails after several attempts.
     pub async fn push(&self, package: &Arc<Package>, options: &PushOptions) -> Result<Pushed, RegistryError> {
         let artifact = Artifact::of(package).map_err(RegistryError::store("push a package"))?;
-        let name = &artifact.description.name;
-        let pushed = |already_there| {
-            Ok::<_, RegistryError>(Pushed {
-                repository: self.endpoint().repository(name)?,
-                version: artifact.description.version.clone(),
-                digest: artifact.description.digest,
-                manifest: artifact.digest,
-                already_there,
-            })
+        let repository = self.endpoint().repository(&artifact.description.name)?;
+        let there = self.admit(package, &artifact).await?;
+        let already_there = there.is_some();
+        let indexed = match there {
+            Some(remote) => self.ensure_index(package, &repository, &remote.bytes).await,
+            None => {
+                self.send_artifact(package, &artifact, &repository, options).await?;
+                self.push_index(package, &repository, &artifact.manifest).await
+            }
         };
-        if self.admit(package, &artifact).await? {
-            return pushed(true);
+        if let Err(error) = &indexed {
+            options
+                .progress
+                .warn("the package is published without its chunk index, so updates move whole entries", error);
         }
-        let repository = self.endpoint().repository(name)?;
-        let contents = contents(package, &artifact).await?;
-        let meter = Meter::start(&options.progress, contents.iter().map(|content| content.bytes.len() as u64));
-        let uploads = contents.iter().map(|content| self.upload(&repository, content, options, meter.blob()));
-        stream::iter(uploads).buffer_unordered(PARALLEL).try_collect::<()>().await?;
-        self.put_manifest(&repository, &tag_of(&artifact.description.version), &artifact.manifest).await?;
-        pushed(false)
+        Ok(Pushed {
+            repository,
+            version: artifact.description.version,
+            digest: artifact.description.digest,
+            manifest: artifact.digest,
+            already_there,
+            indexed: indexed.is_ok(),
+        })
     }
 
-    /// Whether the package is there already, with its seals if it has any; an error when it may not come in.
-    async fn admit(&self, package: &Package, artifact: &Artifact) -> Result<bool, RegistryError> {
+    /// Sends what the registry does not have, and the manifest last.
+    async fn send_artifact(
+        &self,
+        package: &Arc<Package>,
+        artifact: &Artifact,
+        repository: &PackageName,
+        options: &PushOptions,
+    ) -> Result<(), RegistryError> {
+        let contents = contents(package, artifact).await?;
+        let meter = Meter::start(&options.progress, contents.iter().map(|content| content.bytes.len() as u64));
+        let uploads = contents.iter().map(|content| self.upload(repository, content, options, meter.blob()));
+        stream::iter(uploads).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+        self.put_manifest(repository, &tag_of(&artifact.description.version), &artifact.manifest).await
+    }
+
+    /// The package as it is there already, with its seals if it has any; an error when it may not come in.
+    async fn admit(&self, package: &Package, artifact: &Artifact) -> Result<Option<Remote>, RegistryError> {
         let (name, version) = (&artifact.description.name, &artifact.description.version);
         let doing = || format!("push {}/{name} {version}", self.endpoint());
         let versions = self.versions(name).await?;
@@ -98,7 +127,8 @@ impl Client {
             let there = self.describe_version(name, version).await?;
             if there.description.digest == artifact.description.digest {
                 // The same package: only seals can make a difference, and none are not sent over some.
-                return Ok(there.manifest == artifact.digest || artifact.description.seals.is_empty());
+                let enough = there.manifest == artifact.digest || artifact.description.seals.is_empty();
+                return Ok(enough.then_some(there));
             }
             let what = "the version exists with other bytes".into();
             return Err(RegistryError::new(doing(), RegistryErrorKind::Conflict(what)));
@@ -111,7 +141,7 @@ impl Client {
                 .admit((other, &theirs), own)
                 .map_err(|error| RegistryError::new(doing(), RegistryErrorKind::Incompatible(error.to_string())))?;
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn signature(&self, name: &PackageName, version: &Version) -> Result<Signature, RegistryError> {
@@ -119,7 +149,7 @@ impl Client {
         Ok(self.package_manifest(&remote).await?.signature)
     }
 
-    async fn upload(
+    pub(crate) async fn upload(
         &self,
         repository: &PackageName,
         content: &Content,
@@ -150,10 +180,14 @@ impl Client {
         meter: &Arc<BlobMeter>,
     ) -> Result<(), RegistryError> {
         let doing = format!("push blob {} to {}/{repository}", content.digest, self.endpoint().host());
-        if self.has(repository, content, &doing).await? {
+        let location = match self.has(repository, content, &doing).await? {
+            true => None,
+            false => self.begin(repository, content, options, &doing).await?,
+        };
+        let Some(location) = location else {
+            meter.reuse(content.bytes.len() as u64);
             return Ok(());
-        }
-        let Some(location) = self.begin(repository, content, options, &doing).await? else { return Ok(()) };
+        };
         let fill = |request: reqwest::RequestBuilder| {
             request
                 .header(CONTENT_TYPE, "application/octet-stream")
@@ -212,6 +246,7 @@ fn body(bytes: Bytes, meter: &Arc<BlobMeter>) -> Body {
         let piece = bytes.slice(at * CHUNK..((at + 1) * CHUNK).min(bytes.len()));
         meter.at(sent);
         sent += piece.len() as u64;
+        meter.moved(piece.len() as u64);
         Ok::<_, std::convert::Infallible>(piece)
     });
     Body::wrap_stream(stream::iter(pieces))
@@ -224,8 +259,8 @@ async fn contents(package: &Arc<Package>, artifact: &Artifact) -> Result<Vec<Con
     let config = artifact.config.clone();
     blocking(move || {
         let mut contents = BTreeMap::new();
-        let digest = crate::client::sha256(&config);
-        contents.insert(digest, Content { digest, bytes: config.into() });
+        let config = Content::of(config);
+        contents.insert(config.digest, config);
         for (layer, source) in layers {
             contents.insert(layer.digest, content(&package, &layer, source)?);
         }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use briq_registry::Progress;
 use briq_spec::lock::Lock;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::{locate, progress};
+use crate::locate;
+use crate::output::bytes;
+use crate::progress::Transfer;
 
 /// Bring a package into the local store, or write it to a file
 #[derive(clap::Args)]
@@ -29,13 +32,19 @@ struct Report {
     version: String,
     digest: String,
     file: Option<PathBuf>,
+    /// Bytes that came over the network.
+    moved: u64,
+    /// Bytes of the package that were on this machine before it was pulled.
+    reused: u64,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let transfer = Transfer::new("pulling");
     let package = match &arguments.locked {
-        None => locate::stored(context, &arguments.reference)?,
-        Some(lock) => locked(context, &arguments.reference, lock)?,
+        None => locate::stored_with(context, &arguments.reference, &transfer.progress)?,
+        Some(lock) => locked(context, &arguments.reference, lock, &transfer.progress)?,
     };
+    let (moved, reused) = transfer.bytes();
     if let Some(target) = &arguments.output {
         package.assemble(target)?;
     }
@@ -45,22 +54,37 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         version: manifest.version.to_string(),
         digest: package.digest().to_string(),
         file: arguments.output.clone(),
+        moved,
+        reused,
     };
     context.output.data(&report, |report| {
         let place = report.file.as_ref().map_or("the local store".into(), |file| file.display().to_string());
-        format!("{}@{} is in {place}  {}", report.name, report.version, report.digest)
+        let traffic = traffic(report.moved, report.reused);
+        format!("{}@{} is in {place}  {}{traffic}", report.name, report.version, report.digest)
     })
 }
 
-fn locked(context: &Context, reference: &str, lock: &PathBuf) -> anyhow::Result<briq_package::Package> {
+/// Nothing where nothing was transferred.
+fn traffic(moved: u64, reused: u64) -> String {
+    match moved + reused {
+        0 => String::new(),
+        _ => format!(" ({} moved, {} were here)", bytes(moved), bytes(reused)),
+    }
+}
+
+fn locked(
+    context: &Context,
+    reference: &str,
+    lock: &PathBuf,
+    progress: &Progress,
+) -> anyhow::Result<briq_package::Package> {
     let text = std::fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let lock = Lock::parse(&text)?;
     let reference = locate::reference(reference)?;
     let store = context.store()?;
-    let progress = progress::transfer("pulling");
     let package = context.wait(async {
         let resolved = briq_registry::resolve_locked(&lock, &reference, &store).await?;
-        briq_registry::open(&resolved, &store, &progress).await
+        briq_registry::open(&resolved, &store, progress).await
     })??;
     Ok(package)
 }

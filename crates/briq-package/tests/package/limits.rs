@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Constant, the file that defines it (below `crates/`), unit, what it bounds.
-const LIMITS: [(&str, &str, &str, &str); 20] = [
+const LIMITS: [(&str, &str, &str, &str); 22] = [
     ("FORMAT", "briq-spec/src/manifest.rs", "", "the number of the format"),
     ("MAX_MANIFEST_BYTES", "briq-spec/src/manifest.rs", "bytes", "`briq.json`"),
     ("MAX_ENTRIES", "briq-spec/src/manifest.rs", "", "entries that a manifest lists"),
@@ -20,6 +20,8 @@ const LIMITS: [(&str, &str, &str, &str); 20] = [
     ("SMALL_ALIGNMENT", "briq-package/src/zip/record.rs", "bytes", "alignment of all other entries"),
     ("MAX_SEALS", "briq-package/src/zip.rs", "", "seals of a package"),
     ("MAX_SEAL_BYTES", "briq-package/src/seal.rs", "bytes", "seal, when it is read as one"),
+    ("MAX_INDEX_BYTES", "briq-package/src/chunks/document.rs", "bytes", "[chunk index](updates.md#the-index)"),
+    ("MAX_CHUNK_BYTES", "briq-package/src/chunks/document.rs", "bytes", "chunk that an index lists"),
     (
         "ALIGNMENT",
         "briq-graph/src/weights.rs",

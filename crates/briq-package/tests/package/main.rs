@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
 
 mod blobs;
+mod chunks;
 mod costly_keys;
 mod flipped;
 mod full_disk;

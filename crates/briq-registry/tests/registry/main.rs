@@ -10,3 +10,4 @@ mod resolving;
 mod samples;
 mod transfers;
 mod trouble;
+mod updates;

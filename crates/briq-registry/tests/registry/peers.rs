@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -11,7 +12,9 @@ use axum::middleware::{Next, from_fn};
 use briq_registry::{Client, Credentials, Endpoint};
 use briq_store::Store;
 use futures::future::BoxFuture;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A registry that ends with the test.
@@ -112,6 +115,34 @@ pub(crate) fn debian(more: &str) -> Option<Peer> {
     // The log must be read on, or the registry blocks when the pipe is full.
     std::thread::spawn(move || lines.for_each(drop));
     Some(Peer { host: host.expect("the registry says where it listens"), end: End::Process(child, folder) })
+}
+
+/// What stands for a registry and counts every byte between it and its clients, in both directions.
+pub(crate) async fn counted(peer: &Peer) -> (Peer, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let (count, target) = (Arc::new(AtomicU64::new(0)), peer.host.clone());
+    let sink = Arc::clone(&count);
+    let task = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&target).await.unwrap();
+            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+            tokio::spawn(pass(from_client, to_server, Arc::clone(&sink)));
+            tokio::spawn(pass(from_server, to_client, Arc::clone(&sink)));
+        }
+    });
+    (Peer { host, end: End::Task(task) }, count)
+}
+
+/// Hands on what comes until one of the sides is gone.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, count: Arc<AtomicU64>) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        count.fetch_add(length as u64, Ordering::Relaxed);
+        if to.write_all(&buffer[..length]).await.is_err() {
+            break;
+        }
+    }
 }
 
 const HTPASSWD: &str = "secret:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";

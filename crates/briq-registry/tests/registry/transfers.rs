@@ -171,10 +171,11 @@ async fn sends_and_fetches_only_what_is_missing() {
     let (one, two) =
         (Sample::default().write(folder.path()), Sample { version: "1.1.0", ..Sample::default() }.write(folder.path()));
     client.push(&one, &PushOptions::default()).await.unwrap();
-    assert_eq!(count("PUT", "/blobs/uploads/"), 5);
-    client.push(&two, &PushOptions::default()).await.unwrap();
-    // briq.json and the configuration; weights, structure and README are there.
+    // Two of them for the chunk index.
     assert_eq!(count("PUT", "/blobs/uploads/"), 7);
+    client.push(&two, &PushOptions::default()).await.unwrap();
+    // briq.json and the configuration; weights, structure, README and the chunks of the weights are there.
+    assert_eq!(count("PUT", "/blobs/uploads/"), 9);
 
     for (number, fetched) in [("1.0.0", 4), ("1.1.0", 6)] {
         let remote = client.describe_version(&digits(), &number.parse().unwrap()).await.unwrap();
