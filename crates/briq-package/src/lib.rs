@@ -60,6 +60,9 @@ mod unpack;
 mod provenance;
 mod sbom;
 
+pub mod codec;
+
+pub mod parcel;
 pub mod policy;
 pub mod seal;
 
