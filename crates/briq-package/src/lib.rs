@@ -62,6 +62,9 @@ mod provenance;
 mod sbom;
 
 pub mod chunks;
+pub mod codec;
+
+pub mod parcel;
 pub mod policy;
 pub mod seal;
 

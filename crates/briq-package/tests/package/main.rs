@@ -13,6 +13,7 @@ mod killed;
 mod kit;
 mod limits;
 mod mutated_seals;
+mod parcel;
 mod peer;
 mod policy;
 mod prefix;
