@@ -61,7 +61,7 @@ impl fmt::Display for Bump {
 ///
 /// # Errors
 /// When it does not: what changed, and the least version that may have changed so.
-pub fn check(older: (&Version, &Signature), newer: (&Version, &Signature)) -> Result<(), TooLittle> {
+pub fn check(older: (&Version, &Signature), newer: (&Version, &Signature)) -> Result<(), Box<TooLittle>> {
     let is_prerelease = |version: &Version| version.pre != Prerelease::EMPTY;
     let differences = newer.1.differences(older.1);
     let bump = differences.first().map_or(Bump::Patch, Difference::demands);
@@ -70,7 +70,8 @@ pub fn check(older: (&Version, &Signature), newer: (&Version, &Signature)) -> Re
         return Ok(());
     }
     let demanding = differences.into_iter().filter(|difference| difference.demands() == bump).collect();
-    Err(TooLittle { older: older.0.clone(), newer: newer.0.clone(), bump, least, differences: demanding })
+    let (older, newer) = (older.0.clone(), newer.0.clone());
+    Err(Box::new(TooLittle { older, newer, bump, least, differences: demanding }))
 }
 
 /// A version that is not raised as far as its signature demands.

@@ -38,7 +38,7 @@ impl<'a> Neighbours<'a> {
     ///
     /// # Errors
     /// When they do not: what changed, and the least version that may have changed so.
-    pub fn admit(self, neighbour: (&Version, &Signature), new: (&Version, &Signature)) -> Result<(), TooLittle> {
+    pub fn admit(self, neighbour: (&Version, &Signature), new: (&Version, &Signature)) -> Result<(), Box<TooLittle>> {
         let (older, newer) = if self.after == Some(neighbour.0) { (new, neighbour) } else { (neighbour, new) };
         bump::check(older, newer)
     }
@@ -57,7 +57,7 @@ pub(crate) fn check(
         before: before.as_ref().map(|record| &record.version),
         after: after.as_ref().map(|record| &record.version),
     };
-    let fail = |error: TooLittle| {
+    let fail = |error: Box<TooLittle>| {
         StoreError::new(format!("publish {repository} {version}"), StoreErrorKind::Incompatible(error.to_string()))
     };
     for record in before.iter().chain(&after) {
