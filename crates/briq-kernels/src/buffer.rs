@@ -5,27 +5,43 @@ use std::cell::RefCell;
 /// Numbers in one cache line.
 pub(crate) const LINE: usize = 16;
 
-/// One cache line.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
-
 /// Zeroed numbers that start on a cache line.
-#[derive(Clone, Default)]
-pub(crate) struct Buffer(Vec<Line>);
+///
+/// Memory that the system hands out is zero already, so none of it is touched before it is written.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    numbers: Vec<f32>,
+    /// Where the first cache line begins.
+    start: usize,
+    length: usize,
+}
 
 impl Buffer {
     /// At least `length` zeros, rounded up to whole lines.
     pub(crate) fn zeroed(length: usize) -> Self {
-        Self(vec![Line::default(); length.div_ceil(LINE)])
+        let length = length.next_multiple_of(LINE);
+        if length == 0 {
+            return Self::default();
+        }
+        let numbers = vec![0.0; length + LINE - 1];
+        let start = numbers.as_ptr().align_offset(LINE * size_of::<f32>());
+        Self { numbers, start, length }
     }
 
     /// Makes room for at least `length` numbers; what was there before is unspecified.
     pub(crate) fn reserve(&mut self, length: usize) {
-        let lines = length.div_ceil(LINE);
-        if self.0.len() < lines {
-            self.0.resize(lines, Line::default());
+        if self.length < length {
+            *self = Self::zeroed(length);
         }
+    }
+}
+
+impl Clone for Buffer {
+    /// A copy elsewhere begins elsewhere on its first line.
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeroed(self.length);
+        copy.copy_from_slice(self);
+        copy
     }
 }
 
@@ -33,15 +49,13 @@ impl std::ops::Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: a line is sixteen numbers without padding.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * LINE) }
+        &self.numbers[self.start..self.start + self.length]
     }
 }
 
 impl std::ops::DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: a line is sixteen numbers without padding.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * LINE) }
+        &mut self.numbers[self.start..self.start + self.length]
     }
 }
 
@@ -97,5 +111,20 @@ impl std::ops::DerefMut for Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_start_on_a_line_too() {
+        let mut first = Buffer::zeroed(100);
+        first[99] = 1.0;
+        for buffer in [first.clone(), first] {
+            assert_eq!(buffer.as_ptr().align_offset(64), 0);
+            assert_eq!((buffer.len(), buffer[0], buffer[99]), (112, 0.0, 1.0));
+        }
     }
 }

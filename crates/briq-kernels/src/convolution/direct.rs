@@ -23,13 +23,9 @@ pub(super) struct Direct {
 impl Direct {
     pub(super) fn new(spec: ConvolutionSpec, weights: &[f32]) -> Self {
         let (channels, filters) = (spec.channels / spec.groups, spec.filters / spec.groups);
-        let pack = |group: usize| {
-            PackedMatrix::pack_with(spec.depth(), filters, |row, filter| {
-                let (tap, channel) = (row / channels, row % channels);
-                weights[((group * filters + filter) * channels + channel) * spec.taps() + tap]
-            })
-        };
-        Self { spec, groups: (0..spec.groups).map(pack).collect(), zeros: Buffer::zeroed(channels) }
+        let group = filters * spec.depth();
+        let pack = |weights| PackedMatrix::pack_kernels(weights, filters, channels, spec.taps());
+        Self { spec, groups: weights.chunks_exact(group).map(pack).collect(), zeros: Buffer::zeroed(channels) }
     }
 
     pub(super) fn bytes(&self) -> usize {

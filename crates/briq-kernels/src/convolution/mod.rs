@@ -3,11 +3,13 @@
 mod depthwise;
 mod direct;
 mod spec;
+mod tiling;
 mod winograd;
 
 use depthwise::Depthwise;
 use direct::Direct;
 pub use spec::{ConvolutionError, ConvolutionSpec};
+pub use tiling::{Tiling, tilings};
 use winograd::Winograd;
 
 use crate::activation::Activation;
@@ -56,13 +58,25 @@ impl Convolution {
         bias: Option<&[f32]>,
         activation: Activation,
     ) -> Result<Self, ConvolutionError> {
+        Self::tiled(spec, weights, bias, activation, Tiling::Four)
+    }
+
+    /// [`new`](Self::new), with tiles that are no larger than `most`: smaller ones are slower and need less memory.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn tiled(
+        spec: ConvolutionSpec,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        activation: Activation,
+        most: Tiling,
+    ) -> Result<Self, ConvolutionError> {
         spec.check(weights.len(), bias.map(<[f32]>::len))?;
-        let method = if Depthwise::fits(&spec) {
-            Method::Depthwise(Depthwise::new(spec, weights))
-        } else if Winograd::fits(&spec) {
-            Method::Winograd(Winograd::new(spec, weights))
-        } else {
-            Method::Direct(Direct::new(spec, weights))
+        let method = match Tiling::of(&spec).min(most) {
+            _ if Depthwise::fits(&spec) => Method::Depthwise(Depthwise::new(spec, weights)),
+            Tiling::None => Method::Direct(Direct::new(spec, weights)),
+            tiling => Method::Winograd(Winograd::new(spec, weights, tiling == Tiling::Four)),
         };
         Ok(Self { spec, bias: bias.map(<[f32]>::to_vec), activation, method })
     }

@@ -6,6 +6,7 @@ pub(crate) mod product;
 mod tile;
 
 pub use batch::{BatchSpec, multiply_batch};
+pub(crate) use packed::PanelMut;
 pub use packed::{PackedMatrix, Transposed};
 pub(crate) use product::{Product, Rows, Strided, bounds};
 pub(crate) use tile::MOST_ROWS;

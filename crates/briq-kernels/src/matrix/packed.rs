@@ -70,22 +70,44 @@ impl PackedMatrix {
         self.panels
     }
 
-    /// Packs the matrix whose numbers `value(row, column)` gives.
-    pub(crate) fn pack_with(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+    /// A matrix of zeros, to be filled panel by panel.
+    pub(crate) fn zeroed(rows: usize, columns: usize) -> Self {
         let unit = Unit::current();
-        let mut panels = Buffer::zeroed(rows * columns.next_multiple_of(unit.lanes()));
-        let width = Self::PANEL * unit.lanes();
-        for first in (0..columns).step_by(width) {
-            let count = width.min(columns - first);
-            let stride = count.next_multiple_of(unit.lanes());
-            let panel = &mut panels[first * rows..][..stride * rows];
-            for row in 0..rows {
-                for column in 0..count {
-                    panel[row * stride + column] = value(row, first + column);
+        Self { panels: Buffer::zeroed(rows * columns.next_multiple_of(unit.lanes())), rows, columns, unit }
+    }
+
+    /// Packs kernels that lie in the order column, channel, tap: the rows are the channels of the first tap, then those of
+    /// the next.
+    pub(crate) fn pack_kernels(kernels: &[f32], columns: usize, channels: usize, taps: usize) -> Self {
+        if taps == 1 {
+            return Self::pack(kernels, channels, columns, Transposed::Yes);
+        }
+        let mut matrix = Self::zeroed(channels * taps, columns);
+        for index in 0..matrix.panel_count() {
+            let panel = matrix.panel_mut(index);
+            for (channel, lane) in (0..channels).flat_map(|channel| (0..panel.columns).map(move |lane| (channel, lane)))
+            {
+                let kernel = &kernels[((panel.column + lane) * channels + channel) * taps..][..taps];
+                for (tap, number) in kernel.iter().enumerate() {
+                    panel.values[(tap * channels + channel) * panel.width + lane] = *number;
                 }
             }
         }
-        Self { panels, rows, columns, unit }
+        matrix
+    }
+
+    /// Packs the matrix whose numbers `value(row, column)` gives.
+    pub(crate) fn pack_with(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f32) -> Self {
+        let mut matrix = Self::zeroed(rows, columns);
+        for index in 0..matrix.panel_count() {
+            let panel = matrix.panel_mut(index);
+            for (row, numbers) in panel.values.chunks_exact_mut(panel.width).enumerate() {
+                for (lane, number) in numbers[..panel.columns].iter_mut().enumerate() {
+                    *number = value(row, panel.column + lane);
+                }
+            }
+        }
+        matrix
     }
 
     /// Rows: the length of the sums.
@@ -122,11 +144,32 @@ impl PackedMatrix {
     }
 
     pub(crate) fn panel(&self, index: usize) -> Panel<'_> {
-        let column = index * self.panel_width();
-        let columns = self.panel_width().min(self.columns - column);
-        let width = columns.next_multiple_of(self.unit.lanes());
+        let [column, columns, width] = self.place(index);
         Panel { values: &self.panels[column * self.rows..][..width * self.rows], column, columns }
     }
+
+    pub(crate) fn panel_mut(&mut self, index: usize) -> PanelMut<'_> {
+        let [column, columns, width] = self.place(index);
+        PanelMut { values: &mut self.panels[column * self.rows..][..width * self.rows], column, columns, width }
+    }
+
+    /// The first column of a panel, how many columns exist, and the width that they are rounded up to.
+    fn place(&self, index: usize) -> [usize; 3] {
+        let column = index * self.panel_width();
+        let columns = self.panel_width().min(self.columns - column);
+        [column, columns, columns.next_multiple_of(self.unit.lanes())]
+    }
+}
+
+/// One panel that is being filled.
+pub(crate) struct PanelMut<'a> {
+    pub(crate) values: &'a mut [f32],
+    /// The first column.
+    pub(crate) column: usize,
+    /// Columns that exist.
+    pub(crate) columns: usize,
+    /// Numbers in each row.
+    pub(crate) width: usize,
 }
 
 /// The packing of a matrix.

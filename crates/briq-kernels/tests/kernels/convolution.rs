@@ -1,7 +1,7 @@
 //! `convolution`.
 
 use briq_kernels::Activation;
-use briq_kernels::convolution::{Convolution, ConvolutionSpec};
+use briq_kernels::convolution::{Convolution, ConvolutionSpec, Tiling, tilings};
 use proptest::prelude::*;
 
 use crate::{Expected, activation, each_unit, noise};
@@ -61,12 +61,16 @@ fn check(case: &Case, seed: u32) {
     let length = case.batch * height * width * spec.filters;
     let residual = case.residual.then(|| noise(length, seed + 3));
     let expected = reference(case, &input, &weights, bias.as_deref(), residual.as_deref());
+    let tilings = [Tiling::None, Tiling::Two, Tiling::Four].into_iter().filter(|tiling| *tiling <= Tiling::of(&spec));
     each_unit(|unit| {
-        let convolution = Convolution::new(spec, &weights, bias.as_deref(), case.activation).expect("a convolution");
-        assert!(convolution.bytes() >= 4 * weights.len());
-        let mut out = vec![f32::NAN; length];
-        convolution.run(&input, case.batch, case.size, residual.as_deref(), &mut out);
-        expected.check(unit, &out, 1e-5);
+        for tiling in tilings.clone() {
+            let convolution = Convolution::tiled(spec, &weights, bias.as_deref(), case.activation, tiling);
+            let convolution = convolution.expect("a convolution");
+            assert!(convolution.bytes() >= 4 * weights.len());
+            let mut out = vec![f32::NAN; length];
+            convolution.run(&input, case.batch, case.size, residual.as_deref(), &mut out);
+            expected.check(unit, &out, 1e-5);
+        }
     });
 }
 
@@ -121,6 +125,26 @@ proptest! {
     ) {
         let spec = ConvolutionSpec { channels, filters: channels, groups: channels, kernel, strides, dilations, pads };
         check(&Case { spec, batch, size: [height, width], bias, residual, activation }, seed);
+    }
+}
+
+proptest! {
+    #[test]
+    fn weights_grow_by_no_more_than_they_may(
+        sizes in prop::collection::vec((1_usize..8, 1_usize..8), 1..8),
+        budget in 0_usize..2_000_000,
+    ) {
+        let spec = |(channels, filters)| ConvolutionSpec::new(channels * 16, filters * 16, [3, 3]);
+        let specs: Vec<ConvolutionSpec> = sizes.into_iter().map(spec).collect();
+        let bytes = |tiling: Option<Tiling>| -> usize {
+            let all = specs.iter().zip(tilings(&specs, budget));
+            all.map(|(spec, own)| {
+                let weights = vec![0.5; spec.filters * spec.depth()];
+                let tiled = Convolution::tiled(*spec, &weights, None, Activation::Identity, tiling.unwrap_or(own));
+                tiled.expect("a convolution").bytes()
+            }).sum()
+        };
+        prop_assert!(bytes(None) <= bytes(Some(Tiling::None)) + budget);
     }
 }
 

@@ -13,11 +13,11 @@ use std::ops::Range;
 
 use transform::{Four, MOST, Transform, Two};
 
-use super::{Call, ConvolutionSpec};
+use super::{Call, ConvolutionSpec, Tiling};
 use crate::activation::{Activation, apply};
 use crate::buffer::{Buffer, LINE, Scratch};
 use crate::epilogue::Epilogue;
-use crate::matrix::{PackedMatrix, Product, Strided, Transposed, bounds};
+use crate::matrix::{PackedMatrix, PanelMut, Product, Strided, bounds};
 use crate::parallel::{self, Cost, SharedMut};
 use crate::simd::{Kernel, Simd};
 
@@ -40,13 +40,17 @@ pub(super) struct Winograd {
 }
 
 impl Winograd {
-    pub(super) fn fits(spec: &ConvolutionSpec) -> bool {
+    /// The largest tiles that compute a convolution well.
+    pub(super) fn tiling(spec: &ConvolutionSpec) -> Tiling {
         let plain = spec.groups == 1 && spec.kernel == [3, 3] && spec.strides == [1, 1] && spec.dilations == [1, 1];
-        plain && spec.channels >= FEWEST && spec.filters >= FEWEST
+        if !plain || spec.channels < FEWEST || spec.filters < FEWEST {
+            return Tiling::None;
+        }
+        if spec.channels <= MOST_OF_FOUR { Tiling::Four } else { Tiling::Two }
     }
 
-    pub(super) fn new(spec: ConvolutionSpec, weights: &[f32]) -> Self {
-        let four = spec.channels <= MOST_OF_FOUR;
+    /// Transforms weights for tiles of four, or else of two.
+    pub(super) fn new(spec: ConvolutionSpec, weights: &[f32], four: bool) -> Self {
         let (points, outputs) = if four {
             (transform_weights::<Four>(&spec, weights), Four::OUTPUTS)
         } else {
@@ -93,25 +97,34 @@ impl Winograd {
     }
 }
 
-/// The matrices of all points, `channels × filters` each.
-#[expect(clippy::cast_possible_truncation, reason = "rounded to single precision once")]
+/// The matrices of all points, `channels × filters` each, written where products read them.
 fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &[f32]) -> Vec<PackedMatrix> {
-    let size = spec.channels * spec.filters;
-    let mut points = vec![0.0_f32; T::POINTS * T::POINTS * size];
-    for (index, kernel) in weights.chunks_exact(9).enumerate() {
-        let rows: [[f64; MOST]; 3] =
-            std::array::from_fn(|row| T::weights(std::array::from_fn(|column| f64::from(kernel[row * 3 + column]))));
-        for across in 0..T::POINTS {
-            let column = T::weights([rows[0][across], rows[1][across], rows[2][across]]);
-            for down in 0..T::POINTS {
-                points[(down * T::POINTS + across) * size + index] = column[down] as f32;
+    let (count, pack) = (T::POINTS * T::POINTS, || PackedMatrix::zeroed(spec.channels, spec.filters));
+    let mut points: Vec<PackedMatrix> = (0..count).map(|_| pack()).collect();
+    for index in 0..points[0].panel_count() {
+        let mut panels: Vec<PanelMut<'_>> = points.iter_mut().map(|point| point.panel_mut(index)).collect();
+        let (first, filters, width) = (panels[0].column, panels[0].columns, panels[0].width);
+        for channel in 0..spec.channels {
+            for filter in 0..filters {
+                let kernel = &weights[((first + filter) * spec.channels + channel) * 9..][..9];
+                transform_kernel::<T>(kernel, |point, number| panels[point].values[channel * width + filter] = number);
             }
         }
     }
     points
-        .chunks_exact(size)
-        .map(|point| PackedMatrix::pack(point, spec.channels, spec.filters, Transposed::Yes))
-        .collect()
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "rounded to single precision once")]
+fn transform_kernel<T: Transform>(kernel: &[f32], mut put: impl FnMut(usize, f32)) {
+    let rows: [[f64; MOST]; 3] =
+        std::array::from_fn(|row| T::weights(std::array::from_fn(|column| f64::from(kernel[row * 3 + column]))));
+    for across in 0..T::POINTS {
+        let column = T::weights([rows[0][across], rows[1][across], rows[2][across]]);
+        for down in 0..T::POINTS {
+            put(down * T::POINTS + across, column[down] as f32);
+        }
+    }
 }
 
 /// One call.
