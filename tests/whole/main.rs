@@ -6,6 +6,7 @@ mod import;
 mod life;
 mod measuring;
 mod mistakes;
+mod parcels;
 mod sealing;
 mod tutorial;
 mod verbs;

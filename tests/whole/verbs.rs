@@ -157,7 +157,7 @@ fn every_verb_that_prints_prints_json_when_asked() {
         &["lock", "iris@^1"],
         &["alias", "iris@1.0.0", "stable"],
         &["yank", "iris@1.0.0"],
-        &["gc"],
+        &["gc", "--lock", "briq.lock"],
         &["backends"],
         &["status"],
         &["man", "-o", "manual"],

@@ -8,7 +8,7 @@ use crate::verb;
 
 /// Package manager and deployer for neural networks.
 ///
-/// REF is `[host[:port]/]path/name[@REQUIREMENT | :ALIAS | @blake3:HEX]`, or the path of a `.briq` file. Without a host
+/// REF is `[host[:port]/]path/name[@REQUIREMENT | :ALIAS | @blake3:HEX]`, or the path of a `.briq` or `.briqz` file. Without a host
 /// it is looked up in the local store; no command uses the network unless a reference or option names a host.
 #[derive(Parser)]
 #[command(name = "briq", version, propagate_version = true, after_help = crate::exit::TABLE)]
@@ -43,6 +43,8 @@ pub(crate) enum Verb {
     Reproduce(verb::reproduce::Arguments),
     Verify(verb::verify::Arguments),
     Sign(verb::sign::Arguments),
+    Delta(verb::delta::Arguments),
+    Expand(verb::expand::Arguments),
     Unpack(verb::unpack::Arguments),
     Publish(verb::publish::Arguments),
     Resolve(verb::resolve::Arguments),

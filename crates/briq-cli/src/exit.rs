@@ -215,6 +215,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         ModelError => |error| error.hint().map(str::to_owned),
         DataError => |error| error.hint().map(str::to_owned),
         briq_graph::GraphError => |error| error.hint().map(str::to_owned),
+        Box<briq_graph::GraphError> => |error| error.hint().map(str::to_owned),
         briq_import::ImportError => |error| error.hint().map(str::to_owned),
         briq_model::BackendError => |error| Some(error.hint().to_owned()),
     }

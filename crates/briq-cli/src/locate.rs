@@ -29,7 +29,7 @@ pub(crate) fn package(context: &Context, text: &str) -> anyhow::Result<Package> 
 
 fn fetched(context: &Context, text: &str, progress: &Progress) -> anyhow::Result<Package> {
     if let Reference::File(path) = reference(text)? {
-        return Ok(Package::open(&path)?);
+        return crate::parcel::open(context, &path);
     }
     let resolved = resolve(context, text)?;
     let store = context.store()?;

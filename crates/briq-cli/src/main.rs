@@ -11,6 +11,7 @@ mod exit;
 mod input;
 mod locate;
 mod output;
+mod parcel;
 mod progress;
 mod trust;
 mod verb;

@@ -16,7 +16,7 @@ pub enum DiffError {
         /// Name and version of the package.
         package: String,
         /// Why it is none.
-        source: GraphError,
+        source: Box<GraphError>,
     },
     /// A tensor has no bytes in the shard that the graph says.
     #[error("cannot compare tensor `{tensor}` of {package}: it lies outside of the shards")]

@@ -19,7 +19,7 @@ pub(crate) fn percent(fraction: f64) -> String {
     match percent {
         0.0 => "0 %".to_owned(),
         _ if percent < 0.01 => "< 0.01 %".to_owned(),
-        _ if percent < 100.0 && percent >= 99.995 => "> 99.99 %".to_owned(),
+        _ if (99.995..100.0).contains(&percent) => "> 99.99 %".to_owned(),
         _ if percent >= 1000.0 => format!("{percent:.3e} %"),
         _ => format!("{percent:.2} %"),
     }

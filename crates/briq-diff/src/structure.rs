@@ -20,7 +20,7 @@ pub(crate) struct Network<'p> {
 impl<'p> Network<'p> {
     pub(crate) fn of(package: &'p Package) -> Result<Self, DiffError> {
         let graph = onnx::decode(package.structure()?)
-            .map_err(|source| DiffError::Structure { package: title(package), source })?;
+            .map_err(|source| DiffError::Structure { package: title(package), source: Box::new(source) })?;
         let shards = package.manifest().model.weights.iter().map(|path| (path.as_str(), path)).collect();
         Ok(Self { package, graph, shards })
     }
@@ -55,7 +55,7 @@ pub(crate) fn title(package: &Package) -> String {
 
 /// Compares the structures, and says which tensors are the same one.
 pub(crate) fn compare(before: &Network<'_>, after: &Network<'_>) -> Result<(Structure, Comparison), DiffError> {
-    let failed = |source| DiffError::Structure { package: title(after.package), source };
+    let failed = |source| DiffError::Structure { package: title(after.package), source: Box::new(source) };
     let found = comparison::compare(&before.graph, &after.graph).map_err(failed)?;
     let node = |graph: &Graph, position: usize, what: &[String]| {
         let node = &graph.nodes[position];

@@ -24,7 +24,7 @@ enum Parts {
     /// The blob is whole.
     All,
     /// The registry does not send parts: what is left must come in one.
-    None(BlobWriter),
+    None(Box<BlobWriter>),
 }
 
 /// Where a part of a blob comes from.
@@ -46,7 +46,7 @@ impl Fetch<'_> {
     ) -> Result<(), RegistryError> {
         match self.parts(writer, recipe, update).await? {
             Parts::All => Ok(()),
-            Parts::None(writer) => self.complete(writer).await,
+            Parts::None(writer) => self.complete(*writer).await,
         }
     }
 
@@ -64,7 +64,7 @@ impl Fetch<'_> {
                 Some(place) => Part::Here(Arc::clone(update), place),
                 None => match fetched.next().await.transpose()?.flatten() {
                     Some(bytes) => Part::Fetched(bytes),
-                    None => return Ok(Parts::None(writer)),
+                    None => return Ok(Parts::None(Box::new(writer))),
                 },
             };
             writer = self.append(writer, piece, part).await?;

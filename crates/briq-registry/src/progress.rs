@@ -24,11 +24,17 @@ pub struct Snapshot {
     pub bytes_reused: u64,
 }
 
+/// Whoever is told of something, from any thread.
+type Listener<T> = Arc<dyn Fn(T) + Send + Sync>;
+
+/// Told of what went wrong, in one line.
+type Warned = dyn Fn(&str) + Send + Sync;
+
 /// Someone who wants to know how far a transfer is, and what it could not do well.
 #[derive(Clone, Default)]
 pub struct Progress {
-    listener: Option<Arc<dyn Fn(Snapshot) + Send + Sync>>,
-    warned: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    listener: Option<Listener<Snapshot>>,
+    warned: Option<Arc<Warned>>,
 }
 
 impl Progress {

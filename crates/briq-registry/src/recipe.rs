@@ -113,8 +113,11 @@ mod tests {
 
     const KIB: u32 = 1 << 10;
 
+    /// Where it begins and ends, and the source and offset of what is here.
+    type Step = (u64, u64, Option<(usize, u64)>);
+
     /// `(name, KiB)` for each chunk, `(name, source, KiB)` for each that is here; the rest of the recipe from an offset.
-    fn recipe(chunks: &[(u8, u32)], here: &[(u8, usize, u64)], offset: u64) -> Vec<(u64, u64, Option<(usize, u64)>)> {
+    fn recipe(chunks: &[(u8, u32)], here: &[(u8, usize, u64)], offset: u64) -> Vec<Step> {
         let chunk =
             |name: u8, length: u32| Chunk { length: length * KIB, digest: Blake3Digest::from_bytes([name; 32]) };
         let listed: Vec<_> = chunks.iter().map(|(name, length)| chunk(*name, *length)).collect();

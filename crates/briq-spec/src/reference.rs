@@ -112,7 +112,8 @@ impl FromStr for Reference {
 written_as_string!(Reference, "Reference", "A package: NAME@REQUIREMENT, NAME:ALIAS, NAME@blake3:HEX or a file.", ".");
 
 fn is_file(text: &str) -> bool {
-    text.ends_with(".briq") || ["/", "./", "../"].iter().any(|start| text.starts_with(start))
+    [".briq", ".briqz"].iter().any(|end| text.ends_with(end))
+        || ["/", "./", "../"].iter().any(|start| text.starts_with(start))
 }
 
 /// The host, when the first component is one, and what follows it.

@@ -420,11 +420,10 @@ where
         match part.peek() {
             None => {}
             Some(Err(_)) => return part.next(),
-            Some(Ok(row)) => {
-                if best.as_ref().is_none_or(|(_, sort)| row.sort.cmp(sort) == direction) {
-                    best = Some((number, row.sort.clone()));
-                }
+            Some(Ok(row)) if best.as_ref().is_none_or(|(_, sort)| row.sort.cmp(sort) == direction) => {
+                best = Some((number, row.sort.clone()));
             }
+            Some(Ok(_)) => {}
         }
     }
     parts[best?.0].next()

@@ -56,4 +56,9 @@ impl Home {
     pub fn deployments(&self) -> PathBuf {
         self.0.join("deployments")
     }
+
+    /// The directory of what may be deleted at any time, but is dear to make again.
+    pub fn cache(&self) -> PathBuf {
+        self.0.join("cache")
+    }
 }

@@ -1,18 +1,30 @@
 //! `briq gc`: gives back the disk space of what nothing names.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use briq_store::GcOptions;
+use anyhow::Context as _;
+use briq_deploy::{Deployment, Ledger};
+use briq_spec::Blake3Digest;
+use briq_spec::lock::Lock;
+use briq_store::{GcOptions, Repository, Store};
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::output::bytes;
 
-/// Remove blobs of the local store that no version names
+/// Remove blobs of the local store that nothing names
+///
+/// Versions and aliases name what they stand for, deployments every revision that they could go back to. Lock files lie
+/// anywhere: `--lock` says which of them count.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
+    /// Keep what this lock file names, although its version was removed; may be given several times
+    #[arg(long = "lock", value_name = "FILE")]
+    locks: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -23,11 +35,39 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let options = GcOptions { dry_run: arguments.dry_run, ..GcOptions::default() };
-    let collected = context.store()?.gc(&options)?;
+    let store = context.store()?;
+    let mut keep = deployed(context.home.path(), &store)?;
+    for file in &arguments.locks {
+        keep.extend(locked(file)?);
+    }
+    let options = GcOptions { dry_run: arguments.dry_run, keep, ..GcOptions::default() };
+    let collected = store.gc(&options)?;
     let report = Report { blobs: collected.blobs, bytes: collected.bytes, dry_run: arguments.dry_run };
     context.output.data(&report, |report| {
         let verb = if report.dry_run { "would remove" } else { "removed" };
         format!("{verb} {} blobs, {}", report.blobs, bytes(report.bytes))
     })
+}
+
+/// Every revision of every deployment, from whatever repository it came.
+fn deployed(home: &Path, store: &Store) -> anyhow::Result<BTreeSet<(Repository, Blake3Digest)>> {
+    let repositories = store.repositories()?;
+    let mut keep = BTreeSet::new();
+    for name in Deployment::all(home)? {
+        let ledger = Ledger::of(&Deployment::at(home, name).history()?);
+        for revision in ledger.revisions().values().map(|entry| &entry.desired.revision) {
+            let of = repositories.iter().filter(|repository| repository.name == revision.package);
+            keep.extend(of.map(|repository| (repository.clone(), revision.digest)));
+        }
+    }
+    Ok(keep)
+}
+
+fn locked(file: &Path) -> anyhow::Result<Vec<(Repository, Blake3Digest)>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let packages = Lock::parse(&text).with_context(|| format!("cannot read {}", file.display()))?.packages;
+    let named = |package: briq_spec::lock::LockedPackage| {
+        (Repository { registry: package.registry, name: package.name }, package.digest)
+    };
+    Ok(packages.into_iter().map(named).collect())
 }

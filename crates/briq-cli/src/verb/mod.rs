@@ -4,9 +4,11 @@ pub(crate) mod alias;
 pub(crate) mod backends;
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod delta;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod evaluate;
+pub(crate) mod expand;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod history;
@@ -53,6 +55,8 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Reproduce(arguments) => reproduce::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),
         Verb::Sign(arguments) => sign::run(&arguments, context),
+        Verb::Delta(arguments) => delta::run(&arguments, context),
+        Verb::Expand(arguments) => expand::run(&arguments, context),
         Verb::Unpack(arguments) => unpack::run(&arguments, context),
         Verb::Publish(arguments) => publish::run(&arguments, context),
         Verb::Resolve(arguments) => resolve::run(&arguments, context),

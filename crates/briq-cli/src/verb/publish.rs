@@ -9,7 +9,7 @@ use briq_registry::{Client, Endpoint, PushOptions};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::progress;
+use crate::{parcel, progress};
 
 /// Publish a package: to the local store, or to any OCI registry
 #[derive(clap::Args)]
@@ -31,7 +31,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let package = Package::open(&arguments.file)?;
+    let package = parcel::open(context, &arguments.file)?;
     package.verify()?;
     let report = match &arguments.registry {
         None => to_store(context, &package)?,

@@ -28,7 +28,7 @@ impl Matching {
     pub(super) fn of<'g>(old: &Wiring<'g>, new: &Wiring<'g>) -> Self {
         let mut matching = Self { newer: vec![None; old.own.len()], older: vec![None; new.own.len()] };
         let (above_old, above_new) = (&old.above, &new.above);
-        let (below_old, below_new) = (old.from_below(), new.from_below());
+        let (below_old, below_new) = (old.seen_from_below(), new.seen_from_below());
         matching.by(old, new, |n| Some((above_old[n], below_old[n])), |n| Some((above_new[n], below_new[n])));
         matching.by(old, new, |n| Some(above_old[n]), |n| Some(above_new[n]));
         matching.by(old, new, |n| Some(below_old[n]), |n| Some(below_new[n]));

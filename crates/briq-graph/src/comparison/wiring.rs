@@ -80,7 +80,7 @@ impl<'g> Wiring<'g> {
     }
 
     /// Of each node, a digest of everything that is computed from it.
-    pub(super) fn from_below(&self) -> Vec<u64> {
+    pub(super) fn seen_from_below(&self) -> Vec<u64> {
         let mut digests = vec![0; self.own.len()];
         let place: HashMap<&str, usize> =
             self.graph.outputs.iter().enumerate().map(|(place, output)| (output.name.as_str(), place)).collect();

@@ -117,7 +117,8 @@ fn rejects_less_than_what_is_demanded() {
 
 #[test]
 fn what_is_raised_far_enough_is_allowed() {
-    let cases: [(&str, &str, fn(&mut Signature)); 8] = [
+    type Change = fn(&mut Signature);
+    let cases: [(&str, &str, Change); 8] = [
         ("1.2.3", "1.2.4", |_| {}),
         ("1.2.3", "1.3.0", adds),
         ("1.2.3", "2.0.0", breaks),

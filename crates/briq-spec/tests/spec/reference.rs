@@ -31,7 +31,7 @@ fn reads_every_form() {
 
 #[test]
 fn files_are_told_by_their_look() {
-    for text in ["digits-1.0.0.briq", "./digits", "../x/digits", "/tmp/digits", "a/b.briq"] {
+    for text in ["digits-1.0.0.briq", "digits-1.0.0.briqz", "./digits", "../x/digits", "/tmp/digits", "a/b.briq"] {
         assert_eq!(text.parse::<Reference>().unwrap(), Reference::File(Path::new(text).into()));
     }
     assert_eq!(Reference::File(Path::new("plain").into()).to_string(), "./plain");

@@ -79,7 +79,11 @@ fn finds_versions_among_many() {
     let hint = error.hint().unwrap();
     assert!(hint.starts_with("there are versions up to 24.80.0, ") && hint.ends_with("24.99.0"), "{hint}");
     let mut seen = Vec::new();
-    store.visit_versions(other(), |record| Ok::<_, briq_store::StoreError>(seen.push(record))).unwrap();
+    let see = |record| {
+        seen.push(record);
+        Ok::<_, briq_store::StoreError>(())
+    };
+    store.visit_versions(other(), see).unwrap();
     assert_eq!(seen, store.versions(other()).unwrap());
     assert!(seen.is_sorted_by_key(|record| record.version.clone()));
 }
