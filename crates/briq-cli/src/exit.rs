@@ -15,17 +15,17 @@ use briq_store::StoreError;
 /// The table of exit codes, as `briq --help` shows it.
 pub(crate) const TABLE: &str = "\
 Exit codes:
-  0  done
-  1  failed for a reason that has no code of its own
-  2  the command line is wrong
-  3  what was asked for does not exist
-  4  the input is wrong: recipe, data, reference, request
-  5  a package or history is damaged or was tampered with
-  6  conflict: the version exists with other bytes, breaks its signature, or another command is at work
-  7  unavailable: a backend, port, registry or supervisor that is needed
-  8  refused by a gate: the golden examples on this host, the seal, the policy
-  9  the system failed: disk, permissions
-  10 what was compared differs: `diff --exit-code`, `reproduce`";
+  0   done
+  1   failed for a reason that has no code of its own
+  2   the command line is wrong
+  3   what was asked for does not exist
+  4   the input is wrong: recipe, data, reference, request
+  5   a package or history is damaged or was tampered with
+  6   conflict: the version exists with other bytes, breaks its signature, or another command is at work
+  7   unavailable: a backend, port, registry or supervisor that is needed
+  8   refused by a gate: the golden examples on this host, the seal, the policy
+  9   the system failed: disk, permissions
+  10  what was compared differs: `diff --exit-code`, `reproduce`";
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
