@@ -1,6 +1,6 @@
 //! Files as people name them: a package, or a parcel that becomes one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use briq_package::Package;
@@ -53,7 +53,7 @@ fn stored(context: &Context, digest: &briq_package::briq_spec::Blake3Digest) -> 
 }
 
 /// A package that was expanded before, if it is whole.
-fn kept(target: &PathBuf, parcel: &Parcel) -> Option<Package> {
+fn kept(target: &Path, parcel: &Parcel) -> Option<Package> {
     Package::open(target).ok().filter(|package| package.digest() == parcel.digest())
 }
 
