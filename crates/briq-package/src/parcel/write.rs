@@ -47,7 +47,7 @@ pub fn write(package: &Package, base: Option<&Package>, target: &Path) -> Result
 /// Writes a package as a parcel to anything that takes bytes, such as a layer of an artifact.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn encode(package: &Package, base: Option<&Package>, sink: &mut dyn Write) -> Result<Coded, PackageError> {
     encode_fallible(package, base, sink).map_err(|fault| package.explain("code", fault))
 }
