@@ -131,6 +131,7 @@ fn manifest(
             datatype: DataType::Fp32,
             opset: graph.opset,
         },
+        adapter: None,
         labels: contents.has(LABELS).then(|| entry(LABELS)),
         golden: golden(project, examples),
         metrics: outcome.evaluation.metrics.clone(),

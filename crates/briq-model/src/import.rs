@@ -125,7 +125,11 @@ pub(crate) fn sharded(graph: &Graph) -> Vec<&str> {
 }
 
 /// Records golden examples and says how many; the inner error says why there can be none.
-fn record(contents: &mut Contents, graph: &Graph, engine: &BurnEngine) -> Result<Result<u64, String>, ModelError> {
+pub(crate) fn record(
+    contents: &mut Contents,
+    graph: &Graph,
+    engine: &BurnEngine,
+) -> Result<Result<u64, String>, ModelError> {
     let inputs = match sample::inputs(graph, engine.inputs()) {
         Ok(inputs) => inputs,
         Err(reason) => return Ok(Err(reason)),
@@ -178,15 +182,21 @@ fn manifest(
             datatype: largest.map_or(Ok(briq_spec::DataType::Fp32), |initializer| datatype(initializer.element))?,
             opset: graph.opset,
         },
+        adapter: None,
         labels: contents.has(LABELS).then(|| entry(LABELS)),
-        golden: examples.map(|examples| Golden {
-            inputs: entry(GOLDEN_INPUTS),
-            outputs: entry(GOLDEN_OUTPUTS),
-            examples,
-            tolerances: GoldenSection::default().tolerances,
-        }),
+        golden: examples.map(golden),
         metrics: std::collections::BTreeMap::new(),
         lineage: Lineage { source: Some(origin.source.clone()), ..Lineage::default() },
         entries: Vec::new(),
     })
+}
+
+/// Golden examples that were recorded, with the usual tolerances.
+pub(crate) fn golden(examples: u64) -> Golden {
+    Golden {
+        inputs: entry(GOLDEN_INPUTS),
+        outputs: entry(GOLDEN_OUTPUTS),
+        examples,
+        tolerances: GoldenSection::default().tolerances,
+    }
 }

@@ -29,7 +29,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Begins a package. The entries of the manifest are computed when it is written; those it has are dropped.
+    /// Begins a package. Format and entries of the manifest are computed when it is written; those it has are dropped.
     pub fn new(mut manifest: Manifest) -> Self {
         manifest.entries.clear();
         Self { manifest, contents: BTreeMap::new(), build: None }
@@ -111,7 +111,8 @@ impl Draft {
     /// What the package says of entries with these checksums.
     fn tell(&self, checksums: &[Checksums]) -> Told {
         let entries = self.contents.keys().zip(checksums).map(|(path, checksums)| declare(path, checksums));
-        let mut manifest = Manifest { entries: entries.collect(), ..self.manifest.clone() };
+        let format = self.manifest.least_format();
+        let mut manifest = Manifest { format, entries: entries.collect(), ..self.manifest.clone() };
         let provenance = self.build.as_ref().map(|build| {
             let bytes = provenance::statement(&manifest, build).to_json();
             let path = PROVENANCE_ENTRY.parse().expect("the literal is a legal path");

@@ -31,6 +31,7 @@ pub fn manifest() -> Manifest {
             datatype: DataType::Fp32,
             opset: 17,
         },
+        adapter: None,
         labels: None,
         golden: None,
         metrics: Default::default(),

@@ -4,6 +4,7 @@
 //! final line feed; optional fields that are absent are not written. A package's identity is the BLAKE3 of those
 //! bytes, and since they hold the digest of every entry, the identity covers the whole package.
 
+mod adapter;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,18 @@ use schemars::JsonSchema;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub use self::adapter::{Adapter, AdapterMethod, AdapterUpdate};
 use crate::digest::{Blake3Digest, Sha256Digest};
 use crate::entry::EntryPath;
 use crate::error::{SpecError, SpecErrorKind};
 use crate::name::PackageName;
 use crate::signature::{DataType, Signature};
 
-/// The format that this program writes, and the only one it reads.
+/// The format of a package that uses nothing that came later.
 pub const FORMAT: u32 = 1;
+
+/// The newest format that this program reads and writes: since 2, a package may be an adapter.
+pub const NEWEST_FORMAT: u32 = 2;
 
 /// The largest manifest in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 16 << 20;
@@ -33,7 +38,7 @@ const WHAT: &str = "manifest";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of the package format: 1.
+    /// The version of the package format: the first that has all that the manifest uses.
     pub format: u32,
     /// The name of the package.
     pub name: PackageName,
@@ -52,6 +57,9 @@ pub struct Manifest {
     pub signature: Signature,
     /// The network.
     pub model: ModelInfo,
+    /// What it changes of its base, if it is an adapter. Since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
     /// The names of the classes: a JSON list of strings, in the order of the outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<EntryPath>,
@@ -112,7 +120,7 @@ pub struct Tolerance {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lineage {
-    /// The package it was fine-tuned from, as `NAME@blake3:HEX`.
+    /// The package it was fine-tuned from, or that it adapts, as `NAME@blake3:HEX`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// The file of another framework that it was imported from.
@@ -200,6 +208,17 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The first format that has all that this manifest uses: the only one it may be written in.
+    pub fn least_format(&self) -> u32 {
+        if self.adapter.is_some() { 2 } else { FORMAT }
+    }
+
+    /// The package that `lineage.base` names; nothing where it names none, or in another form than `NAME@blake3:HEX`.
+    pub fn base(&self) -> Option<(PackageName, Blake3Digest)> {
+        let (name, digest) = self.lineage.base.as_deref()?.split_once('@')?;
+        Some((name.parse().ok()?, digest.parse().ok()?))
+    }
+
     /// The entry at a path.
     pub fn entry(&self, path: &EntryPath) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok()?;
@@ -215,10 +234,10 @@ fn check_format(bytes: &[u8]) -> Result<(), SpecError> {
         format: u32,
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(not_a_manifest)?;
-    if format == FORMAT {
+    if (FORMAT..=NEWEST_FORMAT).contains(&format) {
         return Ok(());
     }
-    let reason = format!("it is of format {format}, and this program reads format {FORMAT}");
+    let reason = format!("it is of format {format}, and this program reads formats {FORMAT} to {NEWEST_FORMAT}");
     if format < FORMAT {
         return Err(SpecError::invalid(WHAT, "", reason));
     }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Constant, the file that defines it (below `crates/`), unit, what it bounds.
-const LIMITS: [(&str, &str, &str, &str); 22] = [
-    ("FORMAT", "briq-spec/src/manifest.rs", "", "the number of the format"),
+const LIMITS: [(&str, &str, &str, &str); 23] = [
+    ("FORMAT", "briq-spec/src/manifest.rs", "", "the number of the first format"),
+    ("NEWEST_FORMAT", "briq-spec/src/manifest.rs", "", "the number of the newest format"),
     ("MAX_MANIFEST_BYTES", "briq-spec/src/manifest.rs", "bytes", "`briq.json`"),
     ("MAX_ENTRIES", "briq-spec/src/manifest.rs", "", "entries that a manifest lists"),
     ("MAX_PATH_BYTES", "briq-spec/src/entry.rs", "bytes", "path of an entry"),

@@ -137,8 +137,8 @@ fn rejects_a_manifest_that_is_none() {
     rejects_members(|m| m[0].data = b"{}".to_vec(), None, "its manifest is not valid");
     rejects_members(|m| m[0].data.push(b' '), None, "not in its canonical form");
     let mut newer = manifest(&kit::contents());
-    newer.format = 2;
-    rejects_members(|m| m[0].data = newer.to_canonical_json(), None, "of format 2");
+    newer.format = briq_spec::manifest::NEWEST_FORMAT + 1;
+    rejects_members(|m| m[0].data = newer.to_canonical_json(), None, "of format 3");
 }
 
 /// No folder can hold a seal `signatures/a` and a seal `signatures/a/b`.
@@ -152,7 +152,7 @@ fn rejects_a_seal_below_a_seal() {
 #[test]
 fn rejects_a_newer_format_with_other_advice() {
     let mut newer = manifest(&kit::contents());
-    newer.format = 2;
+    newer.format = briq_spec::manifest::NEWEST_FORMAT + 1;
     let mut members = members();
     members[0].data = newer.to_canonical_json();
     let folder = tempfile::tempdir().unwrap();

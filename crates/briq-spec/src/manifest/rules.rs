@@ -2,29 +2,29 @@
 
 use std::collections::HashSet;
 
-use super::{FORMAT, MAX_ENTRIES, Manifest, WHAT, limit};
-use crate::digest::Blake3Digest;
+use super::{Adapter, AdapterUpdate, MAX_ENTRIES, Manifest, WHAT, limit};
 use crate::entry::EntryPath;
 use crate::error::SpecError;
-use crate::name::PackageName;
 use crate::signature::TensorSpec;
 
 impl Manifest {
     /// Checks the rules that the types cannot express.
     ///
     /// The entries are sorted, each path once, none both file and folder; every file that the manifest speaks of is
-    /// among them, and every shard is named once; the base is named with its digest; tensor names are unique and shapes legal; numbers are finite.
+    /// among them, and every shard is named once; the base is named with its digest; an adapter has one and changes
+    /// something of it; tensor names are unique and shapes legal; numbers are finite; the format is the least that has all that is used.
     ///
     /// # Errors
     /// The first rule that is broken.
     pub fn validate(&self) -> Result<(), SpecError> {
-        if self.format != FORMAT {
-            return Err(invalid(format!("its format is {} instead of {FORMAT}", self.format)));
+        if self.format != self.least_format() {
+            return Err(invalid(format!("its format is {} instead of {}", self.format, self.least_format())));
         }
         self.check_entries()?;
         self.check_mentions()?;
         self.check_shards()?;
         self.check_base()?;
+        self.check_adapter()?;
         check_tensors("input", &self.signature.inputs)?;
         check_tensors("output", &self.signature.outputs)?;
         self.check_numbers()
@@ -82,13 +82,24 @@ impl Manifest {
     }
 
     fn check_base(&self) -> Result<(), SpecError> {
-        let legal = |base: &str| {
-            let (name, digest) = base.split_once('@')?;
-            Some((name.parse::<PackageName>().ok()?, digest.parse::<Blake3Digest>().ok()?))
-        };
-        match self.lineage.base.as_deref().filter(|base| legal(base).is_none()) {
+        match self.lineage.base.as_deref().filter(|_| self.base().is_none()) {
             Some(base) => Err(invalid(format!("its base {base:?} is not NAME@blake3:HEX"))),
             None => Ok(()),
+        }
+    }
+
+    fn check_adapter(&self) -> Result<(), SpecError> {
+        let Some(Adapter { updates, .. }) = &self.adapter else { return Ok(()) };
+        if self.lineage.base.is_none() {
+            return Err(invalid("it is an adapter, and its lineage names no base".into()));
+        }
+        if updates.is_empty() {
+            return Err(invalid("it is an adapter, and changes no parameter of its base".into()));
+        }
+        let mut seen = HashSet::new();
+        match updates.iter().find(|update| !seen.insert(&update.parameter)) {
+            Some(update) => Err(invalid(format!("its adapter changes {:?} twice", update.parameter))),
+            None => updates.iter().try_for_each(check_update),
         }
     }
 
@@ -103,6 +114,17 @@ impl Manifest {
             None => Ok(()),
         }
     }
+}
+
+fn check_update(update: &AdapterUpdate) -> Result<(), SpecError> {
+    let of = |what: &str| invalid(format!("its adapter's change of {:?} {what}", update.parameter));
+    if [&update.parameter, &update.down, &update.up].into_iter().any(String::is_empty) {
+        return Err(of("has an empty name"));
+    }
+    if update.rank == 0 {
+        return Err(of("has no rank"));
+    }
+    if update.scale.is_finite() { Ok(()) } else { Err(of("has a scale that is not a finite number")) }
 }
 
 fn check_tensors(role: &str, tensors: &[TensorSpec]) -> Result<(), SpecError> {

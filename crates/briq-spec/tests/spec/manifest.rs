@@ -1,5 +1,6 @@
 use briq_spec::manifest::{
-    DataDigest, Entry, FORMAT, Golden, Lineage, MAX_MANIFEST_BYTES, Manifest, ModelInfo, Tolerance,
+    Adapter, AdapterMethod, AdapterUpdate, DataDigest, Entry, FORMAT, Golden, Lineage, MAX_MANIFEST_BYTES, Manifest,
+    ModelInfo, Tolerance,
 };
 use briq_spec::semver::Version;
 use briq_spec::{Blake3Digest, DataType, EntryPath, Sha256Digest, Signature, SpecErrorKind, TensorSpec};
@@ -35,6 +36,7 @@ pub(crate) fn manifest() -> Manifest {
             datatype: DataType::Fp32,
             opset: 17,
         },
+        adapter: None,
         labels: Some(path("assets/labels.txt")),
         golden: Some(Golden {
             inputs: path("golden/inputs.safetensors"),
@@ -67,6 +69,24 @@ pub(crate) fn manifest() -> Manifest {
         .map(|path| entry(path, 9))
         .into(),
     }
+}
+
+/// An adapter of another package.
+fn adapter() -> Manifest {
+    let mut manifest = manifest();
+    manifest.format = 2;
+    manifest.lineage.base = Some(format!("vision/base@{}", Blake3Digest::from_bytes([4; 32])));
+    manifest.adapter = Some(Adapter {
+        method: AdapterMethod::Lora,
+        requirement: "^1.2".parse().unwrap(),
+        updates: vec![update("fc1.weight"), update("fc2.weight")],
+    });
+    manifest
+}
+
+fn update(parameter: &str) -> AdapterUpdate {
+    let (down, up) = (format!("{parameter}.A"), format!("{parameter}.B"));
+    AdapterUpdate { parameter: parameter.to_owned(), down, up, rank: 8, scale: 2.0, transposed: false }
 }
 
 #[test]
@@ -162,6 +182,68 @@ fn rejects_a_base_without_its_digest() {
 }
 
 #[test]
+fn an_adapter_reads_back_and_names_its_base() {
+    let text = String::from_utf8(adapter().to_canonical_json()).unwrap();
+    assert_eq!(Manifest::from_canonical_json(text.as_bytes()).unwrap(), adapter());
+    let (name, digest) = adapter().base().unwrap();
+    assert_eq!((name.as_str(), digest), ("vision/base", Blake3Digest::from_bytes([4; 32])));
+    let (_, text) = text.split_once("\"adapter\": ").unwrap();
+    expect![[r#"
+        {
+            "method": "lora",
+            "requirement": "^1.2",
+            "updates": [
+              {
+                "parameter": "fc1.weight",
+                "down": "fc1.weight.A",
+                "up": "fc1.weight.B",
+                "rank": 8,
+                "scale": 2.0,
+                "transposed": false"#]]
+    .assert_eq(&text.lines().take(11).collect::<Vec<_>>().join("\n"));
+}
+
+fn rejects_adapter(change: impl FnOnce(&mut Manifest), reason: &str) {
+    rejects(
+        |manifest| {
+            *manifest = adapter();
+            change(manifest);
+        },
+        reason,
+    );
+}
+
+fn updates(manifest: &mut Manifest) -> &mut Vec<AdapterUpdate> {
+    &mut manifest.adapter.as_mut().unwrap().updates
+}
+
+#[test]
+fn rejects_adapters_that_change_nothing_or_one_thing_twice() {
+    rejects_adapter(|m| m.lineage.base = None, "its lineage names no base");
+    rejects_adapter(|m| updates(m).clear(), "changes no parameter");
+    rejects_adapter(|m| updates(m)[1] = update("fc1.weight"), "changes \"fc1.weight\" twice");
+    rejects_adapter(|m| updates(m)[1].up.clear(), "has an empty name");
+    rejects_adapter(|m| updates(m)[0].rank = 0, "has no rank");
+    let mut infinite = adapter();
+    updates(&mut infinite)[0].scale = f64::NAN;
+    assert!(infinite.validate().unwrap_err().to_string().contains("not a finite number"));
+}
+
+/// One content has one number, or it would have two identities.
+#[test]
+fn rejects_every_format_but_the_least_that_has_what_is_used() {
+    rejects_adapter(|m| m.format = 1, "its format is 1 instead of 2");
+    rejects(|m| m.format = 2, "its format is 2 instead of 1");
+}
+
+#[test]
+fn rejects_a_method_that_is_not_known() {
+    let text = String::from_utf8(adapter().to_canonical_json()).unwrap();
+    let error = Manifest::from_canonical_json(text.replace("\"lora\"", "\"dora\"").as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), SpecErrorKind::Syntax);
+}
+
+#[test]
 fn rejects_a_format_before_the_first() {
     let error = Manifest::from_canonical_json(br#"{"format": 0}"#).unwrap_err();
     assert_eq!((error.kind(), error.hint()), (SpecErrorKind::Invalid, None));
@@ -180,10 +262,10 @@ fn rejects_tensors_and_numbers_out_of_range() {
 
 #[test]
 fn rejects_a_newer_format_before_its_fields() {
-    let newer = br#"{"format": 2, "something": "new"}"#;
+    let newer = br#"{"format": 3, "something": "new"}"#;
     let error = Manifest::from_canonical_json(newer).unwrap_err();
     assert!(error.is_unsupported());
-    assert_eq!(error.to_string(), "invalid manifest: it is of format 2, and this program reads format 1");
+    assert_eq!(error.to_string(), "invalid manifest: it is of format 3, and this program reads formats 1 to 2");
 }
 
 #[test]

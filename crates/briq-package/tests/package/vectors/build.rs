@@ -1,6 +1,7 @@
 //! The packages that the vectors deviate from, and how.
 
 use briq_spec::Manifest;
+use briq_spec::manifest::{Adapter, AdapterMethod, AdapterUpdate};
 use serde_json::Value;
 
 use crate::zip::{self, Member, member};
@@ -104,4 +105,44 @@ pub(super) fn full() -> Vec<u8> {
     }
     let manifest: Manifest = serde_json::from_value(value).unwrap();
     zip::zip(&pack(&manifest.to_canonical_json(), &contents))
+}
+
+/// A package that is an adapter.
+pub(super) fn adapter() -> Vec<u8> {
+    let contents = vec![
+        ("adapter_config.json", b"{}".to_vec()),
+        ("adapter_model.safetensors", shard("w.lora_A.weight")),
+        ("model.onnx", b"structure".to_vec()),
+    ];
+    let mut manifest = least(&contents);
+    manifest.model.weights = vec!["adapter_model.safetensors".parse().unwrap()];
+    manifest.model.parameters = 2;
+    adapt(&mut manifest);
+    zip::zip(&pack(&manifest.to_canonical_json(), &contents))
+}
+
+/// The small package with the manifest of an adapter that says something else.
+pub(super) fn adapting(change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
+    manifest(|manifest| {
+        adapt(manifest);
+        change(manifest);
+    })
+}
+
+fn adapt(manifest: &mut Manifest) {
+    manifest.format = 2;
+    manifest.lineage.base = Some(format!("digits@{}", briq_spec::Blake3Digest::from_bytes([4; 32])));
+    manifest.lineage.base_version = Some(briq_spec::semver::Version::new(1, 0, 0));
+    manifest.adapter = Some(Adapter {
+        method: AdapterMethod::Lora,
+        requirement: "^1.0.0".parse().unwrap(),
+        updates: vec![AdapterUpdate {
+            parameter: "w".to_owned(),
+            down: "w.lora_A.weight".to_owned(),
+            up: "w.lora_B.weight".to_owned(),
+            rank: 1,
+            scale: 2.0,
+            transposed: true,
+        }],
+    });
 }

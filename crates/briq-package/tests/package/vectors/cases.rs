@@ -2,7 +2,7 @@
 
 use briq_package::PackageErrorKind;
 
-use super::build::{ended, full, least, manifest, members, pack, patched, replaced, text};
+use super::build::{adapter, adapting, ended, full, least, manifest, members, pack, patched, replaced, text};
 use crate::zip::{self, member};
 
 /// A file and its verdict.
@@ -46,10 +46,21 @@ impl Case {
 const NOTES: Option<&str> = Some("assets/notes.txt");
 
 pub(super) fn cases() -> Vec<Case> {
-    [accepted_cases(), ends(), storage(), places(), paths(), members_and_manifest(), forms(), fields(), formats()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        accepted_cases(),
+        ends(),
+        storage(),
+        places(),
+        paths(),
+        members_and_manifest(),
+        forms(),
+        fields(),
+        adapters(),
+        formats(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn small() -> Vec<u8> {
@@ -67,6 +78,7 @@ fn accepted_cases() -> Vec<Case> {
         accepted("least.briq", zip::zip(&pack(&least(&one).to_canonical_json(), &one))),
         accepted("small.briq", small()),
         accepted("every-field.briq", full()),
+        accepted("adapter.briq", adapter()),
         accepted("sealed.briq", members(seal)),
         accepted("behind-a-program.briq", script()).behind_a_program(),
     ]
@@ -275,6 +287,22 @@ fn fields() -> Vec<Case> {
     ]
 }
 
+/// An adapter that breaks a rule.
+fn adapters() -> Vec<Case> {
+    let broken = |file, change: fn(&mut briq_spec::Manifest), reason| refused(file, adapting(change), None, reason);
+    let updates = "its adapter changes \"w\" twice";
+    vec![
+        broken("adapter-without-base.briq", |m| m.lineage.base = None, "its lineage names no base"),
+        broken("adapter-empty.briq", |m| change(m).clear(), "changes no parameter of its base"),
+        broken("adapter-twice.briq", |m| change(m).extend_from_within(..), updates),
+        broken("adapter-without-rank.briq", |m| change(m)[0].rank = 0, "has no rank"),
+    ]
+}
+
+fn change(manifest: &mut briq_spec::Manifest) -> &mut Vec<briq_spec::manifest::AdapterUpdate> {
+    &mut manifest.adapter.as_mut().expect("it is an adapter").updates
+}
+
 fn path(text: &str) -> briq_spec::EntryPath {
     text.parse().unwrap()
 }
@@ -282,10 +310,12 @@ fn path(text: &str) -> briq_spec::EntryPath {
 /// What another version would write.
 fn formats() -> Vec<Case> {
     let unreadable = |file, bytes| refused(file, bytes, None, "it does not read as one");
-    let newer = replaced("\"format\": 1,", "\"format\": 2,\n  \"quantization\": \"int4\",");
+    let newer = replaced("\"format\": 1,", "\"format\": 3,\n  \"quantization\": \"int4\",");
     vec![
-        refused("format-2.briq", newer, None, "it is of format 2, and this program reads format 1")
+        refused("format-3.briq", newer, None, "it is of format 3, and this program reads formats 1 to 2")
             .of_kind(PackageErrorKind::Unsupported),
+        refused("format-too-high.briq", manifest(|m| m.format = 2), None, "its format is 2 instead of 1"),
+        refused("format-too-low.briq", adapting(|m| m.format = 1), None, "its format is 1 instead of 2"),
         refused("format-0.briq", replaced("\"format\": 1,", "\"format\": 0,"), None, "it is of format 0"),
         unreadable("format-missing.briq", replaced("  \"format\": 1,\n", "")),
         unreadable("unknown-field.briq", replaced("\"format\": 1,", "\"format\": 1,\n  \"quantization\": \"int4\",")),
