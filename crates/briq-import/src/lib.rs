@@ -3,6 +3,7 @@
 //! - **Keras** ([`keras::read`]): `.h5` and `.keras` files carry the structure, so the file is all that is needed.
 //! - **PyTorch** ([`pytorch::read`]) and **safetensors** ([`read_safetensors`]): such files carry parameters alone. The
 //!   structure is declared as the layers of a `briq.toml`, and [`assemble`] puts the one into the other.
+//! - **LoRA adapters** of `peft` ([`lora::read`]): small matrices, and the parameters of another network that they change.
 //! - **ONNX** needs no importer: [`briq_graph::onnx::decode`].
 //!
 //! A file is data here and nothing else: a pickle's calls are noted, never carried out, and a name that has nothing to do
@@ -29,7 +30,7 @@
 //! ```
 //!
 //! Foreign types in the public interface: [`briq_graph::Graph`], [`briq_graph::ElementType`],
-//! [`briq_spec::recipe::Layer`].
+//! [`briq_spec::recipe::Layer`], [`briq_spec::manifest::AdapterUpdate`].
 
 mod error;
 mod sniff;
@@ -44,6 +45,7 @@ mod matching;
 mod state;
 
 pub mod keras;
+pub mod lora;
 pub mod pytorch;
 
 pub use error::{ImportError, ImportErrorKind};

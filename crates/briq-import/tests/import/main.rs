@@ -1,6 +1,7 @@
 //! Behaviour of the importers, from bytes to graphs.
 
 mod keras;
+mod lora;
 mod matching;
 mod mutations;
 mod parameters;
