@@ -1,5 +1,6 @@
 //! Briq from outside: the program, driven as a person drives it.
 
+mod adapters;
 mod comparing;
 mod finetune;
 mod import;

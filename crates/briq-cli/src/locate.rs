@@ -2,8 +2,9 @@
 
 use briq_package::Package;
 use briq_registry::{Progress, Resolved};
+use briq_spec::manifest::Manifest;
 use briq_spec::reference::Selector;
-use briq_spec::{PackageName, Reference};
+use briq_spec::{Blake3Digest, PackageName, Reference};
 use briq_store::VersionRecord;
 use semver::{Comparator, Op, Version};
 
@@ -48,6 +49,33 @@ pub(crate) fn stored_with(context: &Context, text: &str, progress: &Progress) ->
         context.store()?.publish(&package)?;
     }
     Ok(package)
+}
+
+/// The base of a package that is an adapter. It is in the local store, or comes from where the adapter came from.
+pub(crate) fn base(context: &Context, text: &str, package: &Package) -> anyhow::Result<Option<Package>> {
+    let manifest = package.manifest();
+    let Some((name, digest)) = manifest.base().filter(|_| manifest.adapter.is_some()) else { return Ok(None) };
+    match context.store()?.package(&digest) {
+        Ok(base) => Ok(Some(base)),
+        Err(error) if !error.is_not_found() => Err(error.into()),
+        Err(_) => match beside(text, manifest, &name)? {
+            Some(host) => self::package(context, &format!("{host}@{digest}")).map(Some),
+            None => Err(missing(manifest, &name, &digest).into()),
+        },
+    }
+}
+
+/// The repository of a base in the registry that an adapter's reference names: in the folder where the adapter lies.
+fn beside(text: &str, adapter: &Manifest, base: &PackageName) -> anyhow::Result<Option<String>> {
+    let Reference::Package { registry: Some(host), name, .. } = reference(text)? else { return Ok(None) };
+    let folder = name.as_str().strip_suffix(adapter.name.as_str()).unwrap_or_default();
+    Ok(Some(format!("{host}/{folder}{base}")))
+}
+
+fn missing(adapter: &Manifest, base: &PackageName, digest: &Blake3Digest) -> Failure {
+    let version = adapter.lineage.base_version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let what = format!("{} is an adapter of {base}{version}, which the local store does not have", adapter.name);
+    Failure::new(Code::NotFound, what).hint(format!("briq pull HOST/{base}@{digest}, or briq publish its file"))
 }
 
 /// The parts of a reference that names a package without a registry, as aliasing and yanking need it.

@@ -70,6 +70,12 @@ impl Contents {
         Ok(())
     }
 
+    /// A shard that is written already.
+    pub(crate) fn shard(&mut self, path: &str, bytes: Vec<u8>) {
+        self.bytes(path, bytes);
+        self.shards.push(path.to_owned());
+    }
+
     /// The shards, in order.
     pub(crate) fn shards(&self) -> Vec<EntryPath> {
         self.shards.iter().map(|name| entry(name)).collect()

@@ -38,6 +38,8 @@
 //! # Ok::<(), briq_model::ModelError>(())
 //! ```
 
+mod adapter;
+mod adapting;
 mod backend;
 mod card;
 mod cast;
@@ -64,6 +66,8 @@ mod sample;
 mod train;
 mod value;
 
+pub use adapter::Layered;
+pub use adapting::{AdapterFiles, import_adapter};
 pub use backend::{BACKENDS, Backend, BackendError, BackendReport, backends, limit_threads};
 pub use cast::cast;
 pub use engine::BurnEngine;

@@ -10,6 +10,7 @@ use briq_spec::EntryPath;
 use briq_spec::manifest::{Golden, Manifest};
 use briq_spec::recipe::GoldenSection;
 
+use crate::adapter::{self, Layered};
 use crate::backend::Backend;
 use crate::engine::{BurnEngine, datatype};
 use crate::error::{ModelError, ModelErrorKind};
@@ -19,18 +20,21 @@ use crate::value::Mapped;
 
 /// Loads a package on a backend, with its labels, golden examples and the tolerance for that backend.
 ///
-/// Weights are read from the memory map of the package, each entry verified before its first use.
+/// Weights are read from the memory map of the package, each entry verified before its first use. An adapter is handed
+/// over with its base, as [`Layered`]; the parameters that it changes are computed here, the others stay in the base's map.
 ///
 /// # Errors
 /// When an entry does not match its digest, the structure is not a graph that can run here, or the
-/// backend is not available.
-pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelError> {
+/// backend is not available; when the base of an adapter is missing, another one, or does not fit.
+pub fn load<'p>(package: impl Into<Layered<'p>>, backend: Backend) -> Result<LoadedModel, ModelError> {
+    let layered = package.into();
+    let package = layered.package;
     let manifest = package.manifest();
     Ok(LoadedModel {
         name: manifest.name.short().to_owned(),
         version: manifest.version.to_string(),
         digest: package.digest().to_string(),
-        engine: Box::new(engine(package, backend)?),
+        engine: Box::new(engine(layered, backend)?),
         labels: labels(package)?,
         golden: golden(package)?,
         tolerance: tolerance(manifest, backend),
@@ -41,7 +45,7 @@ pub fn load(package: &Package, backend: Backend) -> Result<LoadedModel, ModelErr
 ///
 /// # Errors
 /// As [`load`].
-pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelError> {
+pub fn engine<'p>(package: impl Into<Layered<'p>>, backend: Backend) -> Result<BurnEngine, ModelError> {
     optimized(package, backend, &Optimization::default())
 }
 
@@ -49,11 +53,21 @@ pub fn engine(package: &Package, backend: Backend) -> Result<BurnEngine, ModelEr
 ///
 /// # Errors
 /// As [`load`].
-pub fn optimized(package: &Package, backend: Backend, optimization: &Optimization) -> Result<BurnEngine, ModelError> {
-    let graph = structure(package)?;
+pub fn optimized<'p>(
+    package: impl Into<Layered<'p>>,
+    backend: Backend,
+    optimization: &Optimization,
+) -> Result<BurnEngine, ModelError> {
+    let layered = package.into();
+    let below = layered.below()?;
+    let mut graph = structure(layered.package)?;
     let mut shared: HashMap<&str, Shared> = HashMap::new();
-    for path in &package.manifest().model.weights {
-        shared.insert(path.as_str(), package.share(path).map_err(|error| unreadable(path, error))?);
+    for path in &below.manifest().model.weights {
+        shared.insert(path.as_str(), below.share(path).map_err(|error| unreadable(path, error))?);
+    }
+    if let Some(adapter) = &layered.package.manifest().adapter {
+        let own = shards(layered.package)?;
+        adapter::apply(&mut graph, adapter, own.into_values(), |initializer| mapped(&shared, initializer))?;
     }
     BurnEngine::optimized(&graph, backend, optimization, |initializer| mapped(&shared, initializer))
 }
@@ -77,6 +91,7 @@ pub fn structure(package: &Package) -> Result<Graph, ModelError> {
 
 /// The graph of a package with all of its tensors in it.
 pub(crate) fn whole(package: &Package) -> Result<Graph, ModelError> {
+    Layered::from(package).below()?;
     let mut graph = structure(package)?;
     let shards = shards(package)?;
     for initializer in &mut graph.initializers {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use briq_engine::{Engine as _, Tensor};
-use briq_model::{BurnEngine, Optimization};
+use briq_model::{BurnEngine, Layered, Optimization};
 use briq_package::Package;
 use briq_spec::recipe::PackageSection;
 use serde::Serialize;
@@ -171,8 +171,10 @@ impl Subject {
         let base = Memory::now().resident;
         let optimization = arguments.optimization()?;
         let (package, open) = timed(|| locate::package(context, reference))?;
+        let base_package = locate::base(context, reference, &package)?;
+        let layered = Layered::new(&package, base_package.as_ref());
         let (engine, loading) =
-            timed(|| Ok(briq_model::optimized(&package, arguments.compute.backend, &optimization)?))?;
+            timed(|| Ok(briq_model::optimized(layered, arguments.compute.backend, &optimization)?))?;
         let symbols = inputs::symbols(&briq_model::structure(&package)?);
         let lengths = inputs::Lengths { batch: arguments.batch, dimensions: &arguments.dimensions };
         let inputs = inputs::random(engine.inputs(), &symbols, &lengths, &arguments.ranges)?;

@@ -68,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     if arguments.dry_run {
         return plan(context, &deployment.plan(&proposal)?);
     }
+    locate::base(context, &arguments.reference, &package)?;
     let outcome = deployment.deploy(&proposal, &Launch { supervisor: &supervisor, wait: true })?;
     report(context, &deployment, &outcome)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use briq_model::{Confusion, Evaluation, Examples};
+use briq_model::{Confusion, Evaluation, Examples, Layered};
 use serde::Serialize;
 
 use crate::compute::BackendArgument;
@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     let package = locate::package(context, &arguments.reference)?;
     let labels = briq_model::labels(&package)?.unwrap_or_default();
     let examples = examples(arguments, &labels)?;
-    let engine = briq_model::engine(&package, backend)?;
+    let base = locate::base(context, &arguments.reference, &package)?;
+    let engine = briq_model::engine(Layered::new(&package, base.as_ref()), backend)?;
     let evaluation = briq_model::evaluate(&engine, &examples, &labels)?;
     let manifest = package.manifest();
     let report =

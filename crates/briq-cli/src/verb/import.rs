@@ -1,5 +1,6 @@
 //! `briq import`: a package from a network of another framework.
 
+mod adapter;
 mod architecture;
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use briq_spec::PackageName;
 use briq_spec::recipe::PackageSection;
 use serde::Serialize;
 
-use self::architecture::Architecture;
+use self::architecture::{Architecture, Pair};
 use crate::context::Context;
 use crate::output::bytes;
 
@@ -30,8 +31,8 @@ enum Format {
     Keras(Target),
     /// Parameters that torch.save wrote, into declared layers
     Pytorch(Declared),
-    /// Parameters in a safetensors file, into declared layers
-    Safetensors(Declared),
+    /// Parameters in a safetensors file, into declared layers; or a LoRA adapter of another package
+    Safetensors(Parameters),
 }
 
 /// What is imported, and what it becomes.
@@ -69,7 +70,22 @@ struct Declared {
     architecture: Architecture,
 }
 
-/// One module and the layer that it became.
+/// Parameters that go into declared layers, or upon those of another package.
+#[derive(clap::Args)]
+struct Parameters {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    architecture: Option<Architecture>,
+    /// SRC is a folder that peft wrote, with a LoRA adapter of this package
+    #[arg(long, value_name = "REF", required_unless_present = "architecture", conflicts_with = "architecture")]
+    adapter_of: Option<String>,
+    /// Which parameter of that package a module changes, such as q=layer_1.weight; may be repeated [default: by name]
+    #[arg(long = "parameter", value_name = "MODULE=NAME", requires = "adapter_of")]
+    parameters: Vec<Pair>,
+}
+
+/// One module and the layer that it became, or the parameter that it changes.
 #[derive(Serialize)]
 struct Match {
     module: String,
@@ -90,8 +106,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     match &arguments.format {
         Format::Onnx(target) => onnx(target, context),
         Format::Keras(target) => keras(target, context),
-        Format::Pytorch(declared) => parameters(declared, "pytorch", briq_import::pytorch::read, context),
-        Format::Safetensors(declared) => parameters(declared, "safetensors", briq_import::read_safetensors, context),
+        Format::Pytorch(declared) => {
+            parameters(&declared.target, &declared.architecture, "pytorch", briq_import::pytorch::read, context)
+        }
+        Format::Safetensors(given) => safetensors(given, context),
     }
 }
 
@@ -111,12 +129,25 @@ fn keras(target: &Target, context: &Context) -> anyhow::Result<()> {
 /// Reads the parameters of a file.
 type Read = fn(&[u8]) -> Result<StateDict, briq_import::ImportError>;
 
-fn parameters(declared: &Declared, framework: &str, read: Read, context: &Context) -> anyhow::Result<()> {
-    let target = &declared.target;
+fn safetensors(given: &Parameters, context: &Context) -> anyhow::Result<()> {
+    if let Some(base) = &given.adapter_of {
+        return adapter::import(&given.target, base, &given.parameters, context);
+    }
+    let architecture = given.architecture.as_ref().expect("clap demands it where there is no base");
+    parameters(&given.target, architecture, "safetensors", briq_import::read_safetensors, context)
+}
+
+fn parameters(
+    target: &Target,
+    architecture: &Architecture,
+    framework: &str,
+    read: Read,
+    context: &Context,
+) -> anyhow::Result<()> {
     let bytes = target.read()?;
     let state = read(&bytes).with_context(|| target.unread())?;
     state.notes.iter().for_each(|note| context.output.note(format!("note: {note}")));
-    let assembled = declared.architecture.fill(&state).with_context(|| target.unread())?;
+    let assembled = architecture.fill(&state).with_context(|| target.unread())?;
     let imported = target.cast(&assembled.graph, framework, &bytes)?;
     let matched = assembled.matched.into_iter().map(|(module, layer)| Match { module, layer }).collect();
     finish(target, &imported, matched, context)

@@ -3,7 +3,7 @@
 use briq_package::Package;
 use briq_spec::Blake3Digest;
 use briq_spec::lineage::Ancestry;
-use briq_spec::manifest::{Lineage, Manifest};
+use briq_spec::manifest::{AdapterUpdate, Lineage, Manifest};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -51,6 +51,16 @@ fn ancestry(package: &Package, context: &Context) -> anyhow::Result<Ancestry> {
     Ok(Ancestry::of(package.manifest(), package.digest(), &mut find))
 }
 
+/// What an adapter changes.
+fn adapter(manifest: &Manifest) -> Vec<(&'static str, String)> {
+    let Some(adapter) = &manifest.adapter else { return Vec::new() };
+    let update = |update: &AdapterUpdate| {
+        ("adapts", format!("{}, rank {}, scale {}", update.parameter, update.rank, update.scale))
+    };
+    let made_for = ("made for", format!("{} of the base", adapter.requirement));
+    std::iter::once(made_for).chain(adapter.updates.iter().map(update)).collect()
+}
+
 /// Where a network comes from.
 fn lineage(lineage: &Lineage) -> Vec<(&'static str, String)> {
     let base = lineage.base.iter().map(|base| match &lineage.base_version {
@@ -72,6 +82,7 @@ fn text(report: &Report<'_>, package: &Package, network: &str) -> String {
     facts.extend(manifest.signature.outputs.iter().map(|spec| ("output", spec.to_string())));
     facts.extend(manifest.golden.iter().map(|golden| ("golden", format!("{} examples", golden.examples))));
     facts.extend(lineage(&manifest.lineage));
+    facts.extend(adapter(manifest));
     facts.extend(manifest.metrics.iter().map(|(name, value)| ("metric", format!("{name} {value:.4}"))));
     let facts: Vec<_> = facts.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
     let entries: Vec<_> =

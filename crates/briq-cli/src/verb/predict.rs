@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use briq_engine::{Engine as _, Tensor};
+use briq_model::Layered;
 use serde::Serialize;
 use serde_json::json;
 
@@ -46,7 +47,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         briq_model::limit_threads(threads);
     }
     let package = locate::package(context, &arguments.reference)?;
-    let engine = briq_model::engine(&package, backend)?;
+    let base = locate::base(context, &arguments.reference, &package)?;
+    let engine = briq_model::engine(Layered::new(&package, base.as_ref()), backend)?;
     let inputs = input::read(&arguments.input, engine.inputs())?;
     let outputs = briq_engine::infer_checked(&engine, inputs).map_err(|error| {
         anyhow::Error::new(error).context(Failure::new(Code::Input, "the network does not take this input"))

@@ -33,6 +33,7 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = parcel::open(context, &arguments.file)?;
     package.verify()?;
+    warn_without_base(&package, context)?;
     let report = match &arguments.registry {
         None => to_store(context, &package)?,
         Some(registry) => to_registry(context, package, registry)?,
@@ -41,6 +42,19 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         let state = if report.already_there { "was there already" } else { "published" };
         format!("{}@{} {state} in {}  {}", report.name, report.version, report.place, report.digest)
     })
+}
+
+/// An adapter may be published before its base; until then nobody can use it.
+fn warn_without_base(package: &Package, context: &Context) -> anyhow::Result<()> {
+    let manifest = package.manifest();
+    let Some((name, digest)) = manifest.base().filter(|_| manifest.adapter.is_some()) else { return Ok(()) };
+    match context.store()?.package(&digest) {
+        Err(error) if error.is_not_found() => {
+            context.output.note(format!("warning: its base {name}@{digest} is not in the local store"));
+            Ok(())
+        }
+        other => Ok(other.map(drop)?),
+    }
 }
 
 fn to_store(context: &Context, package: &Package) -> anyhow::Result<Report> {

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         None => locate::stored_with(context, &arguments.reference, &transfer.progress)?,
         Some(lock) => locked(context, &arguments.reference, lock, &transfer.progress)?,
     };
+    locate::base(context, &arguments.reference, &package)?;
     let (moved, reused) = transfer.bytes();
     if let Some(target) = &arguments.output {
         package.assemble(target)?;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use briq_engine::{EngineError, LoadedModel};
-use briq_model::Backend;
+use briq_model::{Backend, Layered};
 use briq_package::Package;
 use briq_serve::{Options, PreparedListener, Server, Source};
 use briq_spec::{Blake3Digest, Policy};
@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     for reference in &arguments.references {
         let package = locate::stored(context, reference)?;
         trust::admit(policy.as_ref(), &package)?;
+        locate::base(context, reference, &package)?;
         models.push(Source::new(locator(&package.digest(), context.home.path())));
     }
     let defaults = Options::default();
@@ -63,21 +64,36 @@ pub(crate) fn loader(
     policy: Option<Policy>,
 ) -> impl Fn(&str) -> Result<LoadedModel, EngineError> + Send + Sync {
     move |locator| {
-        let package = open(locator)?;
+        let (store, digest) = parse(locator)?;
+        let package = open(&store, &digest)?;
         if let Some(policy) = &policy {
             briq_package::policy::admit(policy, &package)
                 .map_err(|error| EngineError::load("it may not be served here").with_source(error))?;
         }
-        briq_model::load(&package, backend)
+        let base = base(&store, &package)?;
+        briq_model::load(Layered::new(&package, base.as_ref()), backend)
             .map_err(|error| EngineError::load("cannot load the package").with_source(error))
     }
 }
 
-fn open(locator: &str) -> Result<Package, EngineError> {
+fn parse(locator: &str) -> Result<(Store, Blake3Digest), EngineError> {
     let unreadable = || EngineError::not_found(format!("`{locator}` is no locator"));
     let (digest, home) = locator.split_once(' ').ok_or_else(unreadable)?;
     let digest: Blake3Digest = digest.parse().map_err(|_| unreadable())?;
+    let store = Store::open(Home::new(PathBuf::from(home)).store());
     let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
-    let store = Store::open(Home::new(PathBuf::from(home)).store()).map_err(failed)?;
-    store.package(&digest).map_err(failed)
+    Ok((store.map_err(failed)?, digest))
+}
+
+fn open(store: &Store, digest: &Blake3Digest) -> Result<Package, EngineError> {
+    let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
+    store.package(digest).map_err(failed)
+}
+
+/// The base of an adapter.
+fn base(store: &Store, package: &Package) -> Result<Option<Package>, EngineError> {
+    let manifest = package.manifest();
+    let named = manifest.base().filter(|_| manifest.adapter.is_some());
+    let failed = |error| EngineError::load("cannot open the base of the adapter in the store").with_source(error);
+    named.map(|(_, digest)| store.package(&digest).map_err(failed)).transpose()
 }

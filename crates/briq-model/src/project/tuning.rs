@@ -100,6 +100,7 @@ fn digest(bytes: &[u8]) -> String {
 
 /// The graph of a package with the bytes of its tensors in place.
 fn inlined(package: &Package) -> Result<Graph, ModelError> {
+    crate::Layered::from(package).below()?;
     let mut graph = loader::structure(package)?;
     let shards = loader::shards(package)?;
     for initializer in &mut graph.initializers {

@@ -25,16 +25,16 @@ pub(super) struct Architecture {
 
 /// A module and a layer.
 #[derive(Clone)]
-struct Pair {
-    module: String,
-    layer: String,
+pub(super) struct Pair {
+    pub(super) module: String,
+    pub(super) layer: String,
 }
 
 impl FromStr for Pair {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (module, layer) = text.split_once('=').ok_or("no `=` in it: give MODULE=LAYER")?;
+        let (module, layer) = text.split_once('=').ok_or("no `=` in it: give MODULE=NAME")?;
         Ok(Self { module: module.to_owned(), layer: layer.to_owned() })
     }
 }
