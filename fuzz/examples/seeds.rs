@@ -1,6 +1,6 @@
 //! Writes what the fuzzers begin with: `cargo run --example seeds` in `fuzz/`. Other seeds are samples of the crates' tests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use briq_fuzz::sample;
@@ -43,6 +43,10 @@ digest = "blake3:070707070707070707070707070707070707070707070707070707070707070
 const SHARD: &str =
     r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"I8","shape":[1,3],"data_offsets":[8,11]}}"#;
 
+const CONFIG: &str = r#"{"peft_type":"LORA","r":1,"lora_alpha":2,"bias":"none","rank_pattern":{"q":2},"alpha_pattern":{},"use_rslora":true}"#;
+
+const LORA: &str = r#"{"base_model.model.q.lora_A.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"base_model.model.q.lora_B.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[8,24]}}"#;
+
 fn main() -> std::io::Result<()> {
     let folder = tempfile::tempdir()?;
     let target = folder.path().join("sample.briq");
@@ -55,6 +59,12 @@ fn main() -> std::io::Result<()> {
     write("package", "sample", &std::fs::read(&target)?)?;
     write("package", "manifest", package.manifest_bytes())?;
     write("manifest", "sample", package.manifest_bytes())?;
+    write(
+        "manifest",
+        "adapter",
+        Package::open(&vectors().join("adapter.briq")).expect("it is a package").manifest_bytes(),
+    )?;
+    write("lora", "sample", &lora())?;
     write("provenance", "sample", &provenance(&folder.path().join("stated.briq")))?;
     write("seal", "sample", &bundle)?;
     write("seal", "statement", &statement(&bundle))?;
@@ -71,6 +81,16 @@ fn main() -> std::io::Result<()> {
     write("shard", "sample", &[&header, SHARD.as_bytes(), &[0; 11]].concat())?;
     let mut references = references.iter().enumerate();
     references.try_for_each(|(number, text)| write("reference", &number.to_string(), text.as_bytes()))
+}
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/briq-package/tests/vectors")
+}
+
+/// A configuration, a zero byte, and the two matrices of one module.
+fn lora() -> Vec<u8> {
+    let header = (LORA.len() as u64).to_le_bytes();
+    [CONFIG.as_bytes(), &[0], &header, LORA.as_bytes(), &[0; 24]].concat()
 }
 
 /// The statement of a package, which is written for it.
