@@ -3,7 +3,8 @@
 //! `import/adapter/make.py` made the files with torch and peft, answers included: `plain` are the network's, `adapted` those
 //! with the adapter. Its weights lie in both orientations, in shards and in the graph; ranks and scales differ by module.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
@@ -112,18 +113,43 @@ fn pulling_an_adapter_pulls_its_base_and_both_are_served() {
     cast(&briq);
     let root: PathBuf = briq.folder().join("registry");
     let root = root.display().to_string();
-    let (_registry, address) =
-        Serving::start(&briq, &["registry", "serve", "--listen", "127.0.0.1:0", "--root", &root]);
-    let registry = format!("http://{address}/team");
-    briq.run(["publish", "base.briq", "--registry", &registry]).succeeds();
-    briq.run(["publish", "tuned.briq", "--registry", &registry]).succeeds();
+    let (registry, address) = Serving::start(&briq, &["registry", "serve", "--listen", "127.0.0.1:0", "--root", &root]);
+    let team = format!("http://{address}/team");
+    briq.run(["publish", "base.briq", "--registry", &team]).succeeds();
+    briq.run(["publish", "tuned.briq", "--registry", &team]).succeeds();
     let other = Briq::new();
     other.run(["pull", &format!("{address}/team/tuned@1")]).succeeds();
     other.run(["gc"]).succeeds();
     let tuned = format!("{address}/team/tuned@=1.0.0");
-    drop(_registry);
+    drop(registry);
     assert!(distance(&other, &tuned, "flex", "adapted") <= 1e-5);
     let (_server, _) = Serving::start(&other, &["serve", &tuned, "--http", "127.0.0.1:0", "--backend", "flex"]);
+}
+
+/// Removes a version as another registry's client does it.
+fn removed(address: &str, name: &str, version: &str) {
+    let mut stream = TcpStream::connect(address).expect("the registry listens");
+    let request =
+        format!("DELETE /v2/{name}/manifests/{version} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+}
+
+#[test]
+fn a_base_stays_while_an_adapter_names_it() {
+    let briq = Briq::new();
+    cast(&briq);
+    briq.run(["publish", "base.briq"]).succeeds();
+    briq.run(["publish", "tuned.briq"]).succeeds();
+    let root = briq.home().join("store").display().to_string();
+    let (registry, address) = Serving::start(&briq, &["registry", "serve", "--listen", "127.0.0.1:0", "--root", &root]);
+    removed(&address, "base", "1.2.0");
+    drop(registry);
+    briq.run(["gc"]).succeeds();
+    briq.run(["resolve", "base@1.2.0"]).exits(3);
+    assert!(distance(&briq, "tuned@1", "flex", "adapted") <= 1e-5);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use crate::output::bytes;
 
 /// Remove blobs of the local store that nothing names
 ///
-/// Versions and aliases name what they stand for, deployments every revision that they could go back to. Lock files lie
-/// anywhere: `--lock` says which of them count.
+/// Versions and aliases name what they stand for, adapters their bases, deployments every revision that they could go back
+/// to. Lock files lie anywhere: `--lock` says which of them count.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only say what would be removed
@@ -37,6 +37,7 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let store = context.store()?;
     let mut keep = deployed(context.home.path(), &store)?;
+    keep.extend(adapted(&store)?);
     for file in &arguments.locks {
         keep.extend(locked(file)?);
     }
@@ -61,6 +62,19 @@ fn deployed(home: &Path, store: &Store) -> anyhow::Result<BTreeSet<(Repository, 
         }
     }
     Ok(keep)
+}
+
+/// The base of every adapter, in the registry that the adapter came from. What cannot be opened needs no base.
+fn adapted(store: &Store) -> anyhow::Result<Vec<(Repository, Blake3Digest)>> {
+    let mut bases = Vec::new();
+    for repository in store.repositories()? {
+        for version in store.versions(repository.clone())? {
+            let Ok(package) = store.package(&version.digest) else { continue };
+            let named = package.manifest().base().filter(|_| package.manifest().adapter.is_some());
+            bases.extend(named.map(|(name, digest)| (Repository { name, ..repository.clone() }, digest)));
+        }
+    }
+    Ok(bases)
 }
 
 fn locked(file: &Path) -> anyhow::Result<Vec<(Repository, Blake3Digest)>> {
