@@ -10,4 +10,5 @@ mod mistakes;
 mod parcels;
 mod sealing;
 mod tutorial;
+mod variants;
 mod verbs;

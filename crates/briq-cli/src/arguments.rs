@@ -8,7 +8,7 @@ use crate::verb;
 
 /// Package manager and deployer for neural networks.
 ///
-/// REF is `[host[:port]/]path/name[@REQUIREMENT | :ALIAS | @blake3:HEX]`, or the path of a `.briq` or `.briqz` file. Without a host
+/// REF is `[host[:port]/]path/name[@REQUIREMENT[+VARIANT] | :ALIAS | @blake3:HEX]`, or the path of a `.briq` or `.briqz` file. Without a host
 /// it is looked up in the local store; no command uses the network unless a reference or option names a host.
 #[derive(Parser)]
 #[command(name = "briq", version, propagate_version = true, after_help = crate::exit::TABLE)]
@@ -39,6 +39,7 @@ pub(crate) enum Verb {
     Import(verb::import::Arguments),
     Export(verb::export::Arguments),
     Inspect(verb::inspect::Arguments),
+    Variant(verb::variant::Arguments),
     Diff(verb::diff::Arguments),
     Reproduce(verb::reproduce::Arguments),
     Verify(verb::verify::Arguments),

@@ -4,15 +4,19 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use briq_model::Backend;
 use briq_store::{Home, Store};
 
 use crate::arguments::Arguments;
 use crate::output::Output;
 
 /// The surroundings of a command.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) home: Home,
     pub(crate) output: Output,
+    /// What computes, which chooses among the variants of a version.
+    pub(crate) backend: Backend,
 }
 
 impl Context {
@@ -21,7 +25,12 @@ impl Context {
             Some(path) => Home::new(std::path::absolute(path).context("cannot find the home directory")?),
             None => Home::from_env()?,
         };
-        Ok(Self { home, output: Output::new(arguments.json) })
+        Ok(Self { home, output: Output::new(arguments.json), backend: Backend::Auto })
+    }
+
+    /// The same for a command that computes with a backend.
+    pub(crate) fn on(&self, backend: Backend) -> Self {
+        Self { backend, ..self.clone() }
     }
 
     /// The local store, made when it is first needed.

@@ -22,7 +22,7 @@ Exit codes:
   4   the input is wrong: recipe, data, reference, request
   5   a package or history is damaged or was tampered with
   6   conflict: the version exists with other bytes, breaks its signature, or another command is at work
-  7   unavailable: a backend, port, registry or supervisor that is needed
+  7   unavailable: a backend, memory, port, registry or supervisor that is needed
   8   refused by a gate: the golden examples on this host, the seal, the policy
   9   the system failed: disk, permissions
   10  what was compared differs: `diff --exit-code`, `reproduce`";
@@ -141,7 +141,10 @@ fn package(error: &(dyn Error + 'static)) -> Option<Code> {
         (error.is_not_found(), Code::NotFound),
         (error.is_conflict() || error.is_incompatible(), Code::Conflict),
         (error.is_corrupt(), Code::Damaged),
-        (error.is_transport() || error.is_unauthorized() || error.is_retryable(), Code::Unavailable),
+        (
+            error.is_transport() || error.is_unauthorized() || error.is_retryable() || error.is_unfit(),
+            Code::Unavailable,
+        ),
     ]))
 }
 

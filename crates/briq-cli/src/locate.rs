@@ -4,6 +4,7 @@ use briq_package::Package;
 use briq_registry::{Progress, Resolved};
 use briq_spec::manifest::Manifest;
 use briq_spec::reference::Selector;
+use briq_spec::variant::same_version;
 use briq_spec::{Blake3Digest, PackageName, Reference};
 use briq_store::VersionRecord;
 use semver::{Comparator, Op, Version};
@@ -20,7 +21,8 @@ pub(crate) fn reference(text: &str) -> anyhow::Result<Reference> {
 pub(crate) fn resolve(context: &Context, text: &str) -> anyhow::Result<Resolved> {
     let reference = reference(text)?;
     let store = context.store()?;
-    Ok(context.wait(async { briq_registry::resolve(&reference, &store).await })??)
+    Ok(context
+        .wait(async { briq_registry::resolve(&reference, &store, &|| briq_model::machine(context.backend)).await })??)
 }
 
 /// The package itself, fetched first when it is in a registry.
@@ -88,14 +90,29 @@ pub(crate) fn local(text: &str) -> anyhow::Result<(PackageName, Selector)> {
     }
 }
 
-/// The one version that is to be changed: here a bare `1.2.3` is exactly that, and a range is refused.
-pub(crate) fn exact(versions: &[VersionRecord], name: &PackageName, selector: &Selector) -> anyhow::Result<Version> {
+/// The versions that are to be changed: here a bare `1.2.3` is exactly that, with all its variants, `1.2.3+f16` one of
+/// them, and a range is refused.
+pub(crate) fn exact(
+    versions: &[VersionRecord],
+    name: &PackageName,
+    selector: &Selector,
+) -> anyhow::Result<Vec<Version>> {
     let ambiguous = || Failure::new(Code::Input, "a change needs one version").hint(format!("use {name}@1.2.3"));
-    let Selector::Requirement(requirement) = selector else { return Err(ambiguous().into()) };
+    let (requirement, build) = match selector {
+        Selector::Requirement(requirement) => (requirement, None),
+        Selector::Variant(requirement, build) => (requirement, Some(build)),
+        Selector::Any | Selector::Alias(_) | Selector::Digest(_) => return Err(ambiguous().into()),
+    };
     let [one] = requirement.comparators.as_slice() else { return Err(ambiguous().into()) };
     let wanted = version_of(one).ok_or_else(ambiguous)?;
-    let absent = || Failure::new(Code::NotFound, format!("the local store has no {name} {wanted}"));
-    Ok(versions.iter().map(|record| &record.version).find(|version| **version == wanted).ok_or_else(absent)?.clone())
+    let meant =
+        |version: &&Version| same_version(version, &wanted) && build.is_none_or(|build| version.build == *build);
+    let found: Vec<Version> = versions.iter().map(|record| &record.version).filter(meant).cloned().collect();
+    if found.is_empty() {
+        let build = build.map(|build| format!("+{build}")).unwrap_or_default();
+        return Err(Failure::new(Code::NotFound, format!("the local store has no {name} {wanted}{build}")).into());
+    }
+    Ok(found)
 }
 
 fn version_of(comparator: &Comparator) -> Option<Version> {

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use serde::Serialize;
 
 /// Standard output in the form that was asked for.
+#[derive(Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
 }

@@ -54,6 +54,11 @@ impl Attribute {
         if let Self::Graph(body) = self { Some(body) } else { None }
     }
 
+    /// The body, if it is one, to be changed.
+    pub fn as_graph_mut(&mut self) -> Option<&mut Graph> {
+        if let Self::Graph(body) = self { Some(body) } else { None }
+    }
+
     /// The tensor, if it is one.
     pub fn as_tensor(&self) -> Option<&Initializer> {
         if let Self::Tensor(tensor) = self { Some(tensor) } else { None }

@@ -133,6 +133,7 @@ fn manifest(
             opset: below.model.opset,
         },
         adapter: Some(adapter),
+        variant: None,
         labels: contents.has(LABELS).then(|| entry(LABELS)),
         golden: None,
         metrics: BTreeMap::new(),

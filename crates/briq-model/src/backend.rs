@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use briq_spec::{Machine, variant};
 use burn::tensor::Device;
 
 /// A Burn backend, or the instruction to pick the best one that this machine has.
@@ -113,8 +114,10 @@ pub struct BackendReport {
     pub device: String,
     /// Driver and graphics API; empty on a CPU backend.
     pub driver: String,
-    /// Bytes of memory of the machine on a CPU; of the largest single buffer on a GPU, whose drivers tell no more.
+    /// Bytes of memory: of the machine or container on a CPU, its own on a GPU, where the driver tells.
     pub memory: Option<u64>,
+    /// Bytes of the largest single buffer on a GPU.
+    pub buffer: Option<u64>,
     /// Processor or adapter features that the kernels use.
     pub features: Vec<String>,
     /// What to install where it is not available.
@@ -127,6 +130,24 @@ pub fn backends() -> Vec<BackendReport> {
     vec![cpu_report("flex"), cpu_report("ndarray"), crate::gpu::report()]
 }
 
+/// The devices of this machine that a backend, or `auto` any of them, could compute on; the best first.
+///
+/// Where a version has variants, these choose.
+#[must_use]
+pub fn machine(backend: Backend) -> Machine {
+    let on = |backend: Backend, memory| variant::Device { backend: backend.to_string(), memory };
+    let gpu = |hardware: bool| crate::gpu::open().ok().filter(|gpu| gpu.hardware || !hardware);
+    let devices = match backend {
+        Backend::Auto => {
+            let gpu = gpu(true).map(|gpu| on(Backend::Wgpu, gpu.memory));
+            gpu.into_iter().chain([on(Backend::Flex, memory())]).collect()
+        }
+        Backend::Wgpu => vec![on(backend, gpu(false).and_then(|gpu| gpu.memory))],
+        Backend::Flex | Backend::Ndarray => vec![on(backend, memory())],
+    };
+    Machine { devices }
+}
+
 fn cpu_report(name: &str) -> BackendReport {
     BackendReport {
         backend: name.to_owned(),
@@ -134,6 +155,7 @@ fn cpu_report(name: &str) -> BackendReport {
         device: processor(),
         driver: String::new(),
         memory: memory(),
+        buffer: None,
         features: processor_features(),
         hint: None,
     }
@@ -145,10 +167,14 @@ fn processor() -> String {
     format!("{model}, {threads} threads")
 }
 
+/// The machine's, or what a container leaves of it.
 fn memory() -> Option<u64> {
     let kibibytes = field("/proc/meminfo", "MemTotal")?;
     let number: u64 = kibibytes.split_whitespace().next()?.parse().ok()?;
-    Some(number * 1024)
+    // Linux, "Control Group v2"; it says `max` where there is no limit.
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
+    Some(limit.min(number * 1024))
 }
 
 /// The first `key : value` line of a file of the proc file system; absent elsewhere.

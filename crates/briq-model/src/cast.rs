@@ -132,6 +132,7 @@ fn manifest(
             opset: graph.opset,
         },
         adapter: None,
+        variant: None,
         labels: contents.has(LABELS).then(|| entry(LABELS)),
         golden: golden(project, examples),
         metrics: outcome.evaluation.metrics.clone(),

@@ -11,7 +11,9 @@ mod enabled {
     use std::sync::OnceLock;
 
     use burn::tensor::Device;
-    use burn::tensor::wgpu::wgpu::{AdapterInfo, DeviceType};
+    #[cfg(target_os = "linux")]
+    use burn::tensor::wgpu::wgpu::hal;
+    use burn::tensor::wgpu::wgpu::{Adapter, AdapterInfo, DeviceType};
 
     use super::{Backend, BackendError, BackendReport, INSTALL_VULKAN};
 
@@ -20,7 +22,10 @@ mod enabled {
         pub(crate) device: Device,
         pub(crate) hardware: bool,
         info: AdapterInfo,
-        memory: u64,
+        /// Bytes of its own memory, where the driver tells.
+        pub(crate) memory: Option<u64>,
+        /// Bytes of the largest single buffer.
+        buffer: u64,
         features: Vec<String>,
     }
 
@@ -40,9 +45,31 @@ mod enabled {
             device,
             hardware: info.device_type != DeviceType::Cpu,
             info,
-            memory: setup.adapter.limits().max_buffer_size,
+            memory: memory(&setup.adapter),
+            buffer: setup.adapter.limits().max_buffer_size,
             features: features(&setup.adapter.features()),
         })
+    }
+
+    /// The heaps that are the device's own. wgpu does not tell of them, Vulkan does.
+    #[cfg(target_os = "linux")]
+    fn memory(adapter: &Adapter) -> Option<u64> {
+        /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`, Vulkan 1.3, "Device Memory".
+        const DEVICE_LOCAL: u32 = 1;
+        // SAFETY: the adapter is only asked, and outlives the question; nothing of it is destroyed or kept.
+        let properties = unsafe {
+            let vulkan = adapter.as_hal::<hal::api::Vulkan>()?;
+            let device = vulkan.raw_physical_device();
+            vulkan.shared_instance().raw_instance().get_physical_device_memory_properties(device)
+        };
+        let heaps = properties.memory_heaps.iter().take(properties.memory_heap_count as usize);
+        let own = heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0);
+        Some(own.map(|heap| heap.size).fold(0, u64::saturating_add))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn memory(_: &Adapter) -> Option<u64> {
+        None
     }
 
     fn features(features: &burn::tensor::wgpu::wgpu::Features) -> Vec<String> {
@@ -69,7 +96,8 @@ mod enabled {
             available: true,
             device: format!("{}{kind}", gpu.info.name),
             driver: format!("{} {} over {:?}", gpu.info.driver, gpu.info.driver_info, gpu.info.backend),
-            memory: Some(gpu.memory),
+            memory: gpu.memory,
+            buffer: Some(gpu.buffer),
             features: gpu.features.clone(),
             hint: None,
         }
@@ -85,6 +113,7 @@ mod disabled {
     pub(crate) struct Gpu {
         pub(crate) device: Device,
         pub(crate) hardware: bool,
+        pub(crate) memory: Option<u64>,
     }
 
     pub(crate) fn open() -> Result<Gpu, BackendError> {
@@ -108,6 +137,7 @@ fn missing(error: &BackendError) -> BackendReport {
         device: error.to_string(),
         driver: String::new(),
         memory: None,
+        buffer: None,
         features: Vec::new(),
         hint: Some(error.hint().to_owned()),
     }

@@ -183,6 +183,7 @@ fn manifest(
             opset: graph.opset,
         },
         adapter: None,
+        variant: None,
         labels: contents.has(LABELS).then(|| entry(LABELS)),
         golden: examples.map(golden),
         metrics: std::collections::BTreeMap::new(),

@@ -65,10 +65,11 @@ mod runner;
 mod sample;
 mod train;
 mod value;
+mod variant;
 
 pub use adapter::Layered;
 pub use adapting::{AdapterFiles, import_adapter};
-pub use backend::{BACKENDS, Backend, BackendError, BackendReport, backends, limit_threads};
+pub use backend::{BACKENDS, Backend, BackendError, BackendReport, backends, limit_threads, machine};
 pub use cast::cast;
 pub use engine::BurnEngine;
 pub use error::{ModelError, ModelErrorKind};
@@ -88,3 +89,4 @@ pub use train::{
     gradients, parameters, train,
 };
 pub use value::Mapped;
+pub use variant::{HalfPrecision, Varied, Wanted, variant};

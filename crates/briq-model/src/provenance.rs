@@ -3,6 +3,7 @@
 use briq_package::{Build, BuildKind};
 use briq_spec::manifest::SourceFile;
 use briq_spec::provenance::Resource;
+use briq_spec::{Blake3Digest, PackageName};
 
 use crate::project::Environment;
 
@@ -22,6 +23,16 @@ pub(crate) fn import(source: &SourceFile) -> Build {
     Build {
         kind: BuildKind::Import,
         materials: vec![Resource::new(&source.name, [("blake3", source.blake3.to_hex())])],
+        versions: [("briq", env!("CARGO_PKG_VERSION").to_owned())].map(named).into(),
+        ..Build::default()
+    }
+}
+
+/// Of a variant of a package.
+pub(crate) fn variant(name: &PackageName, digest: &Blake3Digest) -> Build {
+    Build {
+        kind: BuildKind::Variant,
+        materials: vec![Resource::new(name.as_str(), [("blake3", digest.to_hex())])],
         versions: [("briq", env!("CARGO_PKG_VERSION").to_owned())].map(named).into(),
         ..Build::default()
     }

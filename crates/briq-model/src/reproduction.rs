@@ -55,8 +55,12 @@ pub struct Materials<'m> {
 /// What a package says that its making took.
 ///
 /// # Errors
-/// When it says neither how it was trained nor what it was imported from.
+/// When it says neither how it was trained nor what it was imported from, or is a variant of another package.
 pub fn needed(package: &Package) -> Result<Needed<'_>, ModelError> {
+    if let Some(of) = package.manifest().variant.as_ref().and_then(|variant| variant.of.as_ref()) {
+        return Err(ModelError::invalid(format!("the package is a variant of {of}"))
+            .advise("reproduce that one, and make the variant of it again with `briq variant`"));
+    }
     let lineage = &package.manifest().lineage;
     if let (Some(_), [data]) = (&lineage.recipe, lineage.data.as_slice()) {
         return Ok(Needed::Training { data, base: lineage.base.as_deref() });

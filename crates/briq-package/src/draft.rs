@@ -9,6 +9,7 @@ use briq_spec::manifest::Entry;
 use briq_spec::provenance::PROVENANCE_ENTRY;
 use briq_spec::{EntryPath, Manifest};
 
+use crate::backing::Shared;
 use crate::error::{Fault, PackageError};
 use crate::hash::{self, Checksums};
 use crate::provenance::{self, Build};
@@ -59,6 +60,14 @@ impl Draft {
     /// When there is an entry at that path already, or the path is the manifest's, a seal's or the provenance's.
     pub fn add_file(&mut self, path: EntryPath, file: PathBuf) -> Result<(), PackageError> {
         self.add(path, Content::File(file))
+    }
+
+    /// Adds an entry that another package has; it stays where it is until the package is written.
+    ///
+    /// # Errors
+    /// When there is an entry at that path already, or the path is the manifest's, a seal's or the provenance's.
+    pub fn add_shared(&mut self, path: EntryPath, bytes: Shared) -> Result<(), PackageError> {
+        self.add(path, Content::Shared(bytes))
     }
 
     fn add(&mut self, path: EntryPath, content: Content<'static>) -> Result<(), PackageError> {

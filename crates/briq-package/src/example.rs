@@ -32,6 +32,7 @@ pub fn manifest() -> Manifest {
             opset: 17,
         },
         adapter: None,
+        variant: None,
         labels: None,
         golden: None,
         metrics: Default::default(),

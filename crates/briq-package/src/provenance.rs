@@ -36,6 +36,8 @@ pub enum BuildKind {
     Training,
     /// Imported from a file of another framework.
     Import,
+    /// Made from another package of the same version.
+    Variant,
 }
 
 impl BuildKind {
@@ -43,6 +45,7 @@ impl BuildKind {
         let name = match self {
             Self::Training => "training",
             Self::Import => "import",
+            Self::Variant => "variant",
         };
         format!("{BUILD_TYPES}#{name}-v1")
     }

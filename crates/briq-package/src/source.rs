@@ -11,6 +11,7 @@ use std::thread;
 use briq_spec::{Blake3Digest, Sha256Digest};
 use sha2::{Digest, Sha256};
 
+use crate::backing::Shared;
 use crate::error::Fault;
 use crate::hash::{self, Checksums, Quick, WORTH_A_THREAD};
 
@@ -27,6 +28,8 @@ pub(crate) type Take<'t> = dyn FnMut(u64, &[u8]) -> Result<(), Fault> + 't;
 #[derive(Debug, Clone)]
 pub(crate) enum Content<'b> {
     Bytes(Cow<'b, [u8]>),
+    /// An entry of another package, which stays mapped.
+    Shared(Shared),
     File(PathBuf),
 }
 
@@ -43,6 +46,7 @@ impl<'b> Source<'b> {
     pub(crate) fn new(content: &'b Content<'_>) -> Result<Self, Fault> {
         let (size, content) = match content {
             Content::Bytes(bytes) => (bytes.len() as u64, Content::Bytes(Cow::Borrowed(bytes))),
+            Content::Shared(shared) => (shared.len() as u64, Content::Bytes(Cow::Borrowed(shared))),
             Content::File(path) => (fs::metadata(path).map_err(unreadable(path))?.len(), Content::File(path.clone())),
         };
         Ok(Self { size, content, due: None })
@@ -63,6 +67,7 @@ impl<'b> Source<'b> {
                 }
                 None => of_bytes(bytes, take),
             },
+            Content::Shared(shared) => of_bytes(shared, take),
             Content::File(path) if self.size < WORTH_A_THREAD as u64 => of_bytes(&self.read(path)?, take),
             Content::File(path) => self.pipe(path, take),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use briq_spec::{Alias, Blake3Digest, Manifest, PackageName, Selector, Sha256Digest};
+use briq_spec::{Alias, Blake3Digest, Machine, Manifest, PackageName, Selector, Sha256Digest};
 use briq_store::artifact::{Description, MANIFEST_ENTRY};
 use briq_store::{best, oci, tag_of, version_of};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LINK};
@@ -129,27 +129,44 @@ impl Client {
         Ok(Remote { repository, manifest, bytes, description })
     }
 
-    /// The package that a selector means, by the same rules as in a store. A registry knows no yanks.
+    /// The package that a selector means, by the same rules as in a store, and of its variants the one that suits the
+    /// machine. A registry knows no yanks.
     ///
     /// Looking for a digest reads the manifest of one version after the other, the highest first.
     ///
     /// # Errors
-    /// Nothing matches (`is_not_found`; the hint lists what there is), or as [`Client::describe`].
-    pub async fn resolve(&self, name: &PackageName, selector: &Selector) -> Result<Remote, RegistryError> {
+    /// Nothing matches (`is_not_found`; the hint lists what there is), no variant fits (`is_unfit`), or as
+    /// [`Client::describe`].
+    pub async fn resolve(
+        &self,
+        name: &PackageName,
+        selector: &Selector,
+        machine: &Machine,
+    ) -> Result<Remote, RegistryError> {
+        let variants = self.variants(name, selector).await?;
+        self.choose(variants, machine).await
+    }
+
+    /// What a selector means, of versions that were published, where no variant is chosen.
+    pub(crate) async fn highest(
+        &self,
+        name: &PackageName,
+        selector: &Selector,
+        versions: &[Version],
+    ) -> Result<Remote, RegistryError> {
         if let Selector::Alias(alias) = selector {
             return self.describe(name, alias.as_str()).await;
         }
-        let versions = self.versions(name).await?;
         let found = match selector {
-            Selector::Digest(digest) => self.find(name, &versions, digest).await?,
-            other => match best(&versions, |version| (version, false), other) {
+            Selector::Digest(digest) => self.find(name, versions, digest).await?,
+            other => match best(versions, |version| (version, false), other) {
                 Some(version) => Some(self.describe_version(name, version).await?),
                 None => None,
             },
         };
         found.ok_or_else(|| {
             let doing = format!("resolve {}/{name}{selector}", self.endpoint);
-            RegistryError::new(doing, RegistryErrorKind::NotFound(instead(&versions)))
+            RegistryError::new(doing, RegistryErrorKind::NotFound(instead(versions)))
         })
     }
 

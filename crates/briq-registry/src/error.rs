@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use briq_package::PackageError;
+use briq_spec::variant::Unfit;
 use briq_store::StoreError;
 
 /// What was being done to what, and why it stopped.
@@ -32,6 +33,8 @@ pub enum RegistryErrorKind {
     Unauthorized(String),
     /// It is not there. The text says what there is instead, when that helps.
     NotFound(Option<String>),
+    /// No variant of the version fits the machine.
+    Unfit(Unfit),
     /// The version exists with other bytes.
     Conflict(String),
     /// The version is raised by less than what its input/output signature demands.
@@ -86,6 +89,11 @@ impl RegistryError {
             RegistryErrorKind::Store(error) => error.is_not_found(),
             _ => false,
         }
+    }
+
+    /// Whether no variant of the version fits the machine.
+    pub fn is_unfit(&self) -> bool {
+        matches!(self.kind, RegistryErrorKind::Unfit(_))
     }
 
     /// Whether the version exists already with other bytes.
@@ -149,6 +157,9 @@ impl RegistryError {
             RegistryErrorKind::Unauthorized(_) => {
                 Some("log in with `docker login` or `podman login`: Docker's config.json is read".into())
             }
+            RegistryErrorKind::Unfit(_) => {
+                Some("choose another backend with --backend, or name a variant: NAME@VERSION+VARIANT".into())
+            }
             RegistryErrorKind::Conflict(_) => Some("a published version never changes: raise the version".into()),
             RegistryErrorKind::Incompatible(_) => {
                 Some("raise the version at least so far, or publish a prerelease".into())
@@ -164,7 +175,10 @@ impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.doing)?;
         match &self.kind {
-            RegistryErrorKind::Transport(_) | RegistryErrorKind::Store(_) | RegistryErrorKind::Package(_) => Ok(()),
+            RegistryErrorKind::Transport(_)
+            | RegistryErrorKind::Unfit(_)
+            | RegistryErrorKind::Store(_)
+            | RegistryErrorKind::Package(_) => Ok(()),
             RegistryErrorKind::NotFound(_) => f.write_str(": not found"),
             RegistryErrorKind::Status { status, message, .. } => {
                 write!(f, ": the registry answered {status}")?;
@@ -187,6 +201,7 @@ impl std::error::Error for RegistryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             RegistryErrorKind::Transport(error) => Some(error.as_ref()),
+            RegistryErrorKind::Unfit(error) => Some(error),
             RegistryErrorKind::Store(error) => Some(error),
             RegistryErrorKind::Package(error) => Some(error),
             _ => None,

@@ -19,6 +19,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use briq_package::{Draft, Package};
 //! use briq_registry::{Place, Progress};
+//! use briq_spec::Machine;
 //! use briq_store::Store;
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -29,7 +30,7 @@
 //! let store = Store::open(folder.path().join("store"))?;
 //! store.publish(&Package::open(&folder.path().join("digits-1.0.0.briq"))?)?;
 //!
-//! let resolved = briq_registry::resolve(&"digits@^1".parse()?, &store).await?;
+//! let resolved = briq_registry::resolve(&"digits@^1".parse()?, &store, &|| Machine::ANY).await?;
 //! assert_eq!(resolved.digest, written.digest);
 //! assert!(matches!(resolved.place, Place::Store));
 //!
@@ -49,6 +50,7 @@ mod progress;
 mod pull;
 mod push;
 mod resolve;
+mod variants;
 
 mod fetch;
 mod indexing;
@@ -69,3 +71,4 @@ pub use indexing::INDEX_TYPE;
 pub use progress::{Progress, Snapshot};
 pub use push::{PushOptions, Pushed};
 pub use resolve::{Place, Resolved, open, resolve, resolve_locked};
+pub use variants::Ask;

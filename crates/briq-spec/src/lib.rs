@@ -38,6 +38,7 @@ pub mod recipe;
 
 pub mod lock;
 pub mod reference;
+pub mod variant;
 
 pub mod control;
 pub mod deployment;
@@ -57,6 +58,7 @@ pub use crate::policy::Policy;
 pub use crate::recipe::{Recipe, RecipeError};
 pub use crate::reference::{Reference, Selector};
 pub use crate::signature::{DataType, Signature, TensorSpec};
+pub use crate::variant::{Machine, Variant};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -35,6 +35,9 @@ pub struct Ancestry {
     /// The file of another framework that it was imported from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceFile>,
+    /// The package of the same version that it is a variant of, as `NAME@blake3:HEX`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant_of: Option<String>,
     /// Patterns over the names of parameters that are as in the base.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frozen: Vec<String>,
@@ -77,6 +80,7 @@ impl Ancestry {
             recipe: lineage.recipe.as_ref().map(ToString::to_string),
             seed: lineage.seed,
             source: lineage.source.clone(),
+            variant_of: manifest.variant.as_ref().and_then(|variant| variant.of.clone()),
             frozen: lineage.frozen.clone(),
             base: base.map(Box::new),
         }
@@ -92,6 +96,7 @@ impl Ancestry {
             recipe: None,
             seed: None,
             source: None,
+            variant_of: None,
             frozen: Vec::new(),
             base: None,
         }
@@ -113,7 +118,8 @@ impl Ancestry {
             .iter()
             .map(|source| ("source", format!("{} ({}), {}", source.name, source.framework, source.blake3)));
         let frozen = (!self.frozen.is_empty()).then(|| ("frozen", self.frozen.join(", ")));
-        data.chain(recipe).chain(source).chain(frozen).collect()
+        let variant = self.variant_of.iter().map(|of| ("variant", format!("of {of}")));
+        variant.chain(data).chain(recipe).chain(source).chain(frozen).collect()
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {

@@ -19,12 +19,14 @@ use crate::entry::EntryPath;
 use crate::error::{SpecError, SpecErrorKind};
 use crate::name::PackageName;
 use crate::signature::{DataType, Signature};
+use crate::variant::Variant;
 
 /// The format of a package that uses nothing that came later.
 pub const FORMAT: u32 = 1;
 
-/// The newest format that this program reads and writes: since 2, a package may be an adapter.
-pub const NEWEST_FORMAT: u32 = 2;
+/// The newest format that this program reads and writes: since 2, a package may be an adapter; since 3, it may say for
+/// which machines it is made.
+pub const NEWEST_FORMAT: u32 = 3;
 
 /// The largest manifest in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 16 << 20;
@@ -60,6 +62,9 @@ pub struct Manifest {
     /// What it changes of its base, if it is an adapter. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<Adapter>,
+    /// What it is a variant of, and which machines it is made for, if not for all. Since format 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<Variant>,
     /// The names of the classes: a JSON list of strings, in the order of the outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<EntryPath>,
@@ -210,13 +215,23 @@ impl Manifest {
 
     /// The first format that has all that this manifest uses: the only one it may be written in.
     pub fn least_format(&self) -> u32 {
-        if self.adapter.is_some() { 2 } else { FORMAT }
+        match (&self.variant, &self.adapter) {
+            (Some(_), _) => 3,
+            (None, Some(_)) => 2,
+            (None, None) => FORMAT,
+        }
     }
 
     /// The package that `lineage.base` names; nothing where it names none, or in another form than `NAME@blake3:HEX`.
     pub fn base(&self) -> Option<(PackageName, Blake3Digest)> {
-        let (name, digest) = self.lineage.base.as_deref()?.split_once('@')?;
-        Some((name.parse().ok()?, digest.parse().ok()?))
+        named(self.lineage.base.as_deref()?)
+    }
+
+    /// The least memory in bytes of a device that runs it: what it says, else what its shards hold.
+    pub fn memory(&self) -> u64 {
+        let shards = self.model.weights.iter().filter_map(|path| self.entry(path));
+        let told = self.variant.as_ref().and_then(|variant| variant.memory);
+        told.unwrap_or_else(|| shards.map(|entry| entry.size).fold(0, u64::saturating_add))
     }
 
     /// The entry at a path.
@@ -224,6 +239,12 @@ impl Manifest {
         let at = self.entries.binary_search_by(|entry| entry.path.cmp(path)).ok()?;
         self.entries.get(at)
     }
+}
+
+/// `NAME@blake3:HEX`.
+fn named(text: &str) -> Option<(PackageName, Blake3Digest)> {
+    let (name, digest) = text.split_once('@')?;
+    Some((name.parse().ok()?, digest.parse().ok()?))
 }
 
 /// A newer format may have fields that this program does not know, so the number is looked at first. There is no format

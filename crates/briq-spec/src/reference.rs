@@ -1,10 +1,10 @@
-//! How a person names a package: `[host[:port]/]path/name@REQ`, `…:ALIAS`, `…@blake3:HEX`, or a path to a `.briq`.
+//! How a person names a package: `[host[:port]/]path/name@REQ[+VARIANT]`, `…:ALIAS`, `…@blake3:HEX`, or a path to a `.briq`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use semver::{Version, VersionReq};
+use semver::{BuildMetadata, Version, VersionReq};
 
 use crate::digest::Blake3Digest;
 use crate::error::SpecError;
@@ -37,6 +37,8 @@ pub enum Selector {
     Any,
     /// The newest version that meets a requirement, under Cargo's rules.
     Requirement(VersionReq),
+    /// The newest that meets a requirement, of the versions that have this variant.
+    Variant(VersionReq, BuildMetadata),
     /// The version that an alias points to.
     Alias(Alias),
     /// Exactly one package.
@@ -52,6 +54,7 @@ impl Selector {
         match self {
             Self::Any => VersionReq::STAR.matches(version),
             Self::Requirement(requirement) => requirement.matches(version),
+            Self::Variant(requirement, build) => requirement.matches(version) && version.build == *build,
             Self::Alias(_) | Self::Digest(_) => false,
         }
     }
@@ -72,6 +75,7 @@ impl fmt::Display for Selector {
         match self {
             Self::Any => Ok(()),
             Self::Requirement(requirement) => write!(f, "@{requirement}"),
+            Self::Variant(requirement, build) => write!(f, "@{requirement}+{build}"),
             Self::Alias(alias) => write!(f, ":{alias}"),
             Self::Digest(digest) => write!(f, "@{digest}"),
         }
@@ -172,11 +176,19 @@ fn parse_wanted(wanted: &str) -> Result<Selector, SpecError> {
     if wanted.contains(':') {
         return wanted.parse().map(Selector::Digest);
     }
-    let requirement = VersionReq::parse(wanted).map_err(|source| {
-        SpecError::syntax("version requirement", wanted, source.to_string())
-            .with_hint("write `@1.2` or `@^1.2` for a version, `:NAME` for an alias, `@blake3:HEX` for a digest")
-    })?;
-    Ok(Selector::Requirement(requirement))
+    let malformed = |source: semver::Error| {
+        SpecError::syntax("version requirement", wanted, source.to_string()).with_hint(
+            "write `@1.2` or `@^1.2` for a version, `@1.2+NAME` for a variant of it, `:NAME` for an alias, \
+             `@blake3:HEX` for a digest",
+        )
+    };
+    let (requirement, build) = wanted.rsplit_once('+').unwrap_or((wanted, ""));
+    let requirement = VersionReq::parse(requirement).map_err(malformed)?;
+    match BuildMetadata::new(build).map_err(malformed)? {
+        build if !build.is_empty() => Ok(Selector::Variant(requirement, build)),
+        _ if wanted.ends_with('+') => Err(SpecError::syntax("version requirement", wanted, "its variant has no name")),
+        _ => Ok(Selector::Requirement(requirement)),
+    }
 }
 
 /// The error of a part, told of the whole.

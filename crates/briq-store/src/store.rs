@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use briq_package::{Package, Seal};
+use briq_spec::variant::same_version;
 use briq_spec::{Blake3Digest, EntryPath, PackageName, Selector, Sha256Digest};
 use semver::Version;
 
@@ -119,6 +120,26 @@ impl Store {
                 Err(StoreError::not_found(doing, selection::instead(&catalog, &repository)?))
             }
         }
+    }
+
+    /// The variants of a version that are not yanked, lowest first: those whose versions differ from it in the metadata
+    /// of the build alone, and the version itself.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn variants(&self, of: impl Into<Repository>, version: &Version) -> Result<Vec<VersionRecord>, StoreError> {
+        let repository = of.into();
+        let catalog = Catalog::open(&self.layout)?;
+        let near = |record: &Result<VersionRecord, StoreError>| {
+            record.as_ref().map_or(true, |record| same_version(&record.version, version))
+        };
+        let below = catalog.below(&repository, version)?.take_while(near);
+        let above = catalog.above(&repository, version)?.take_while(near);
+        let own = catalog.version(&repository, version)?.map(Ok);
+        let mut variants = below.chain(own).chain(above).collect::<Result<Vec<_>, _>>()?;
+        variants.retain(|record| !record.yanked);
+        variants.sort_by(|a, b| a.version.cmp(&b.version));
+        Ok(variants)
     }
 
     /// Opens a package by its identity. Its entries are mapped from their blobs; nothing is copied. Where it is there

@@ -1,5 +1,6 @@
 //! `briq alias`: a name, such as `production`, for a version.
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -36,8 +37,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
             return Err(Failure::new(Code::NotFound, format!("{name} has no alias `{alias}`")).into());
         }
     } else {
-        let version = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
-        store.set_alias(name, &alias, &version)?;
+        // Any of the variants stands for all: who follows the alias chooses again.
+        let versions = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
+        let version = versions.first().context("there is no such version")?;
+        store.set_alias(name, &alias, version)?;
         report.version = Some(version.to_string());
     }
     context.output.data(&report, |report| match &report.version {

@@ -33,8 +33,8 @@ fn line(report: &BackendReport) -> String {
         }
     };
     add("driver", report.driver.clone());
-    let memory = if report.backend == "wgpu" { "buffers" } else { "memory" };
-    add(memory, report.memory.map(bytes).unwrap_or_default());
+    add("memory", report.memory.map(bytes).unwrap_or_default());
+    add("buffers", report.buffer.map(|buffer| format!("up to {}", bytes(buffer))).unwrap_or_default());
     add("features", report.features.join(", "));
     add("hint", report.hint.clone().unwrap_or_default());
     text

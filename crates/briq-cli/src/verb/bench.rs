@@ -112,6 +112,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let context = &context.on(arguments.compute.backend);
     if let Some(threads) = arguments.threads {
         briq_model::limit_threads(threads);
     }

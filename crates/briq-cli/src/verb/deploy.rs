@@ -51,6 +51,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let context = &context.on(arguments.backend.unwrap_or_default());
     let only_shows = arguments.dry_run || arguments.systemd;
     let find = if only_shows { locate::package } else { locate::stored };
     let package = find(context, &arguments.reference)?;

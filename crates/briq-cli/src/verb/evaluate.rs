@@ -40,6 +40,7 @@ struct Report<'a> {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let backend = arguments.compute.backend;
+    let context = &context.on(backend);
     let package = locate::package(context, &arguments.reference)?;
     let labels = briq_model::labels(&package)?.unwrap_or_default();
     let examples = examples(arguments, &labels)?;

@@ -80,8 +80,9 @@ fn adapted(store: &Store) -> anyhow::Result<Vec<(Repository, Blake3Digest)>> {
 fn locked(file: &Path) -> anyhow::Result<Vec<(Repository, Blake3Digest)>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let packages = Lock::parse(&text).with_context(|| format!("cannot read {}", file.display()))?.packages;
-    let named = |package: briq_spec::lock::LockedPackage| {
-        (Repository { registry: package.registry, name: package.name }, package.digest)
+    let named = |package: &briq_spec::lock::LockedPackage| {
+        let repository = Repository { registry: package.registry.clone(), name: package.name.clone() };
+        package.digests().map(|digest| (repository.clone(), digest)).collect::<Vec<_>>()
     };
-    Ok(packages.into_iter().map(named).collect())
+    Ok(packages.iter().flat_map(named).collect())
 }

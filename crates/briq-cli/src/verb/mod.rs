@@ -34,6 +34,7 @@ pub(crate) mod stop;
 pub(crate) mod supervise;
 pub(crate) mod train;
 pub(crate) mod unpack;
+pub(crate) mod variant;
 pub(crate) mod verify;
 pub(crate) mod why;
 pub(crate) mod yank;
@@ -51,6 +52,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> anyhow::Result<()> {
         Verb::Import(arguments) => import::run(&arguments, context),
         Verb::Export(arguments) => export::run(&arguments, context),
         Verb::Inspect(arguments) => inspect::run(&arguments, context),
+        Verb::Variant(arguments) => variant::run(&arguments, context),
         Verb::Diff(arguments) => diff::run(&arguments, context),
         Verb::Reproduce(arguments) => reproduce::run(&arguments, context),
         Verb::Verify(arguments) => verify::run(&arguments, context),

@@ -43,6 +43,7 @@ struct Response {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let backend = arguments.compute.backend;
+    let context = &context.on(backend);
     if let Some(threads) = arguments.threads {
         briq_model::limit_threads(threads);
     }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use briq_model::Backend;
 use briq_registry::Progress;
 use briq_spec::lock::Lock;
 use serde::Serialize;
 
+use crate::compute;
 use crate::context::Context;
 use crate::locate;
 use crate::output::bytes;
@@ -24,6 +26,9 @@ pub(crate) struct Arguments {
     /// Take exactly what this lock file names, and fail when it names nothing that fits
     #[arg(long, value_name = "FILE")]
     locked: Option<PathBuf>,
+    /// Choose among variants for a machine that computes with this [default: what this machine has]
+    #[arg(long, value_parser = compute::parser(), default_value = "auto", hide_default_value = true)]
+    backend: Backend,
 }
 
 #[derive(Serialize)]
@@ -39,6 +44,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let context = &context.on(arguments.backend);
     let transfer = Transfer::new("pulling");
     let package = match &arguments.locked {
         None => locate::stored_with(context, &arguments.reference, &transfer.progress)?,
@@ -84,7 +90,8 @@ fn locked(
     let reference = locate::reference(reference)?;
     let store = context.store()?;
     let package = context.wait(async {
-        let resolved = briq_registry::resolve_locked(&lock, &reference, &store).await?;
+        let resolved =
+            briq_registry::resolve_locked(&lock, &reference, &store, &|| briq_model::machine(context.backend)).await?;
         briq_registry::open(&resolved, &store, progress).await
     })??;
     Ok(package)

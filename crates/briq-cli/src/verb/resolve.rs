@@ -1,8 +1,10 @@
 //! `briq resolve`: the one package that a reference means.
 
+use briq_model::Backend;
 use briq_registry::{Place, Resolved};
 use serde::Serialize;
 
+use crate::compute;
 use crate::context::Context;
 use crate::locate;
 
@@ -12,6 +14,9 @@ pub(crate) struct Arguments {
     /// The package, such as digits@^1
     #[arg(value_name = "REF")]
     reference: String,
+    /// Choose among variants for a machine that computes with this [default: what this machine has]
+    #[arg(long, value_parser = compute::parser(), default_value = "auto", hide_default_value = true)]
+    backend: Backend,
 }
 
 #[derive(Serialize)]
@@ -24,6 +29,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let context = &context.on(arguments.backend);
     let resolved = locate::resolve(context, &arguments.reference)?;
     context.output.data(&report(&resolved), |report| format!("{}@{}  {}", report.name, report.version, report.digest))
 }

@@ -35,6 +35,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let backend = arguments.compute.backend;
+    let context = &context.on(backend);
     backend.device()?;
     let policy = arguments.policy.as_deref().map(trust::policy).transpose()?;
     let mut models = Vec::new();

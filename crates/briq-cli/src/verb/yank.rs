@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::locate;
 
-/// Keep a version out of new resolutions; locks and digests still find it
+/// Keep a version, with all its variants, out of new resolutions; locks and digests still find it
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The version, such as digits@1.0.0
+    /// The version, such as digits@1.0.0, or one variant of it, such as digits@1.0.0+f16
     #[arg(value_name = "REF")]
     reference: String,
     /// Take the yank back
@@ -19,18 +19,22 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Report {
     name: String,
-    version: String,
+    versions: Vec<String>,
     yanked: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let store = context.store()?;
     let (name, selector) = locate::local(&arguments.reference)?;
-    let version = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
-    store.yank(name.clone(), &version, !arguments.undo)?;
-    let report = Report { name: name.to_string(), version: version.to_string(), yanked: !arguments.undo };
+    let versions = locate::exact(&store.versions(name.clone())?, &name, &selector)?;
+    for version in &versions {
+        store.yank(name.clone(), version, !arguments.undo)?;
+    }
+    let versions = versions.iter().map(ToString::to_string).collect();
+    let report = Report { name: name.to_string(), versions, yanked: !arguments.undo };
     context.output.data(&report, |report| {
         let state = if report.yanked { "is yanked" } else { "is offered again" };
-        format!("{}@{} {state}", report.name, report.version)
+        let line = |version: &String| format!("{}@{version} {state}", report.name);
+        report.versions.iter().map(line).collect::<Vec<_>>().join("\n")
     })
 }

@@ -138,7 +138,7 @@ fn rejects_a_manifest_that_is_none() {
     rejects_members(|m| m[0].data.push(b' '), None, "not in its canonical form");
     let mut newer = manifest(&kit::contents());
     newer.format = briq_spec::manifest::NEWEST_FORMAT + 1;
-    rejects_members(|m| m[0].data = newer.to_canonical_json(), None, "of format 3");
+    rejects_members(|m| m[0].data = newer.to_canonical_json(), None, "of format 4");
 }
 
 /// No folder can hold a seal `signatures/a` and a seal `signatures/a/b`.

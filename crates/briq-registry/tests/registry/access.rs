@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 use briq_registry::{Credentials, Progress, PushOptions, Secret};
-use briq_spec::Selector;
+use briq_spec::{Machine, Selector};
 
 use crate::peers::{Between, debian, own, own_with};
 use crate::samples::{Sample, digits, store};
@@ -106,7 +106,7 @@ async fn keeps_secrets_from_the_host_of_a_redirect() {
     let (peer, log) = own_with(&remote_store, between).await;
     let client = peer.client_as(secret("secret"));
     let (_pull_folder, pulled) = store();
-    let remote = client.resolve(&digits(), &Selector::Any).await.unwrap();
+    let remote = client.resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap();
     client.pull(&remote, &pulled, &Progress::none()).await.unwrap();
 
     assert!(log.lock().unwrap().iter().any(|seen| seen.authorization.is_some()));

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use briq_registry::{Progress, PushOptions};
-use briq_spec::Selector;
+use briq_spec::{Machine, Selector};
 
 use crate::peers::all;
 use crate::samples::{Sample, digits, store};
@@ -45,7 +45,7 @@ async fn briq_pulls_what_skopeo_pushed() {
         if !copy(&source, &format!("docker://{}/team/digits:1.0.0", peer.host)) {
             return;
         }
-        let remote = peer.client().resolve(&digits(), &Selector::Any).await.unwrap();
+        let remote = peer.client().resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap();
         peer.client().pull(&remote, &there, &Progress::none()).await.unwrap();
         there.package(&package.digest()).unwrap().verify().unwrap();
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use briq_package::{Draft, Package};
-use briq_spec::{DataType, PackageName};
+use briq_spec::{DataType, PackageName, Variant};
 use briq_store::Store;
 
 /// How a package differs from the others.
@@ -14,12 +14,13 @@ pub(crate) struct Sample<'a> {
     pub(crate) weights: Vec<u8>,
     pub(crate) datatype: DataType,
     pub(crate) base: Option<String>,
+    pub(crate) variant: Option<Variant>,
 }
 
 impl Default for Sample<'_> {
     fn default() -> Self {
         let weights = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        Self { name: "team/digits", version: "1.0.0", weights, datatype: DataType::Fp32, base: None }
+        Self { name: "team/digits", version: "1.0.0", weights, datatype: DataType::Fp32, base: None, variant: None }
     }
 }
 
@@ -30,6 +31,7 @@ impl Sample<'_> {
         manifest.version = self.version.parse().unwrap();
         manifest.signature.inputs[0].datatype = self.datatype;
         manifest.lineage.base = self.base.clone();
+        manifest.variant = self.variant.clone();
         let mut draft = Draft::new(manifest);
         draft.add_bytes("model.onnx".parse().unwrap(), b"the structure".to_vec()).unwrap();
         draft.add_bytes("weights-00001-of-00001.safetensors".parse().unwrap(), self.weights.clone()).unwrap();

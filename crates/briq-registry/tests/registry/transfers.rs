@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use briq_registry::{Progress, PushOptions, Snapshot};
-use briq_spec::{DataType, Selector};
+use briq_spec::{DataType, Machine, Selector};
 use briq_store::Repository;
 
 use crate::peers::all;
@@ -18,7 +18,8 @@ async fn a_package_comes_back_identical() {
         let pushed = client.push(&package, &PushOptions::default()).await.unwrap();
         assert!(!pushed.already_there);
 
-        let remote = client.resolve(&digits(), &"^1".parse().map(Selector::Requirement).unwrap()).await.unwrap();
+        let remote =
+            client.resolve(&digits(), &"^1".parse().map(Selector::Requirement).unwrap(), &Machine::ANY).await.unwrap();
         assert_eq!((remote.description.digest, remote.manifest), (package.digest(), pushed.manifest));
         let pulled = client.pull(&remote, &store, &Progress::none()).await.unwrap();
         assert_eq!(pulled.repository, Repository::remote(&peer.host, digits()));
@@ -45,20 +46,21 @@ async fn versions_and_aliases_are_tags() {
         let cases = [("*", "1.10.0"), ("~1.2", "1.2.0"), ("^2.0.0-rc", "2.0.0-rc.1"), ("^0.1", "0.1.0+build.7")];
         for (requirement, expected) in cases {
             let selector = Selector::Requirement(requirement.parse().unwrap());
-            let found = client.resolve(&digits(), &selector).await.unwrap();
+            let found = client.resolve(&digits(), &selector, &Machine::ANY).await.unwrap();
             assert_eq!(found.description.version.to_string(), expected);
         }
-        let error = client.resolve(&digits(), &Selector::Requirement("^9".parse().unwrap())).await.unwrap_err();
+        let error =
+            client.resolve(&digits(), &Selector::Requirement("^9".parse().unwrap()), &Machine::ANY).await.unwrap_err();
         assert!(error.is_not_found());
         assert_eq!(error.hint().unwrap(), "there are 0.1.0+build.7, 1.2.0, 1.10.0, 2.0.0-rc.1");
 
         let production: briq_spec::Alias = "production".parse().unwrap();
         for number in ["1.2.0", "1.10.0"] {
             client.set_alias(&digits(), &production, &number.parse().unwrap()).await.unwrap();
-            let found = client.resolve(&digits(), &Selector::Alias(production.clone())).await.unwrap();
+            let found = client.resolve(&digits(), &Selector::Alias(production.clone()), &Machine::ANY).await.unwrap();
             assert_eq!(found.description.version.to_string(), number);
             let digest = found.description.digest;
-            let again = client.resolve(&digits(), &Selector::Digest(digest)).await.unwrap();
+            let again = client.resolve(&digits(), &Selector::Digest(digest), &Machine::ANY).await.unwrap();
             assert_eq!(again.manifest, found.manifest);
         }
         assert_eq!(client.versions(&digits()).await.unwrap().len(), 4);
@@ -109,7 +111,7 @@ async fn mounts_what_another_repository_has() {
         let tuned = Sample { name: "team/tuned", ..Sample::default() }.write(folder.path());
         let options = PushOptions { mount_from: Some(digits()), ..PushOptions::default() };
         client.push(&tuned, &options).await.unwrap();
-        let remote = client.resolve(&"team/tuned".parse().unwrap(), &Selector::Any).await.unwrap();
+        let remote = client.resolve(&"team/tuned".parse().unwrap(), &Selector::Any, &Machine::ANY).await.unwrap();
         client.pull(&remote, &store, &Progress::none()).await.unwrap();
         store.package(&tuned.digest()).unwrap().verify().unwrap();
     }
@@ -124,7 +126,7 @@ async fn keeps_packages_in_a_folder_of_the_registry() {
         let client = briq_registry::Client::new(endpoint, Default::default()).unwrap();
         let pushed = client.push(&package, &PushOptions::default()).await.unwrap();
         assert_eq!(pushed.repository.as_str(), "acme/models/team/digits");
-        let remote = peer.client().resolve(&pushed.repository, &Selector::Any).await.unwrap();
+        let remote = peer.client().resolve(&pushed.repository, &Selector::Any, &Machine::ANY).await.unwrap();
         peer.client().pull(&remote, &store, &Progress::none()).await.unwrap();
         assert_eq!(store.repositories().unwrap(), [Repository::remote(&peer.host, pushed.repository)]);
     }
@@ -153,7 +155,7 @@ async fn tells_how_far_it_is() {
     peer.client().push(&package, &PushOptions { progress, ..PushOptions::default() }).await.unwrap();
     check(&seen);
     let (progress, seen) = listen();
-    let remote = peer.client().resolve(&digits(), &Selector::Any).await.unwrap();
+    let remote = peer.client().resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap();
     peer.client().pull(&remote, &store, &progress).await.unwrap();
     check(&seen);
 }
@@ -200,7 +202,7 @@ async fn seals_travel_with_the_package() {
         let plain = version(folder.path(), "1.0.0");
         client.push(&plain, &options).await.unwrap();
         let selector = Selector::Requirement("^1".parse().unwrap());
-        let remote = client.resolve(&digits(), &selector).await.unwrap();
+        let remote = client.resolve(&digits(), &selector, &Machine::ANY).await.unwrap();
         client.pull(&remote, &store, &Progress::none()).await.unwrap();
         assert!(store.package(&plain.digest()).unwrap().seals().is_empty());
 
@@ -212,10 +214,10 @@ async fn seals_travel_with_the_package() {
         assert!(client.push(&plain, &options).await.unwrap().already_there);
 
         let reference = format!("{}/{}@^1", peer.host, digits()).parse().unwrap();
-        let resolved = briq_registry::resolve(&reference, &store).await.unwrap();
+        let resolved = briq_registry::resolve(&reference, &store, &|| Machine::ANY).await.unwrap();
         let opened = briq_registry::open(&resolved, &store, &Progress::none()).await.unwrap();
         seal::verify(&opened, &trust).unwrap();
-        let remote = client.resolve(&digits(), &selector).await.unwrap();
+        let remote = client.resolve(&digits(), &selector, &Machine::ANY).await.unwrap();
         client.pull(&remote, &store, &Progress::none()).await.unwrap();
         let pulled = store.package(&plain.digest()).unwrap();
         seal::verify(&pulled, &trust).unwrap();

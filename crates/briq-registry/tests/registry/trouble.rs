@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::Response;
 use briq_registry::{Progress, PushOptions, Remote};
-use briq_spec::Selector;
+use briq_spec::{Machine, Selector};
 use briq_store::{Ingest, Store};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -20,7 +20,7 @@ async fn filled(between: Between) -> (Peer, Log, Remote, tempfile::TempDir) {
     let calm = own(&store).await;
     calm.client().push(&Sample::default().write(folder.path()), &PushOptions::default()).await.unwrap();
     let (peer, log) = own_with(&store, between).await;
-    let remote = calm.client().resolve(&digits(), &Selector::Any).await.unwrap();
+    let remote = calm.client().resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap();
     (peer, log, remote, folder)
 }
 

@@ -9,7 +9,7 @@ use axum::http::Response;
 use briq_package::Package;
 use briq_package::chunks::Index;
 use briq_registry::{INDEX_TYPE, Progress, PushOptions, Remote, Snapshot};
-use briq_spec::{Selector, Sha256Digest};
+use briq_spec::{Machine, Selector, Sha256Digest};
 use briq_store::oci::{Descriptor, IMAGE_MANIFEST};
 use briq_store::{Ingest, Repository, Store};
 
@@ -337,7 +337,7 @@ async fn a_push_whose_index_is_refused_warns() {
 }
 
 async fn describe(peer: &Peer) -> Remote {
-    peer.client().resolve(&digits(), &Selector::Any).await.unwrap()
+    peer.client().resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap()
 }
 
 /// The types of what refers to a package, as any client sees it.

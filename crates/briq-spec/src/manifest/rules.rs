@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 
-use super::{Adapter, AdapterUpdate, MAX_ENTRIES, Manifest, WHAT, limit};
+use super::{Adapter, AdapterUpdate, MAX_ENTRIES, Manifest, WHAT, limit, named};
 use crate::entry::EntryPath;
 use crate::error::SpecError;
 use crate::signature::TensorSpec;
+use crate::variant::Variant;
 
 impl Manifest {
     /// Checks the rules that the types cannot express.
     ///
     /// The entries are sorted, each path once, none both file and folder; every file that the manifest speaks of is
     /// among them, and every shard is named once; the base is named with its digest; an adapter has one and changes
-    /// something of it; tensor names are unique and shapes legal; numbers are finite; the format is the least that has all that is used.
+    /// something of it; a variant says something, each backend once; tensor names are unique and shapes legal; numbers are finite; the format is the least that has all that is used.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -25,6 +26,7 @@ impl Manifest {
         self.check_shards()?;
         self.check_base()?;
         self.check_adapter()?;
+        self.check_variant()?;
         check_tensors("input", &self.signature.inputs)?;
         check_tensors("output", &self.signature.outputs)?;
         self.check_numbers()
@@ -100,6 +102,25 @@ impl Manifest {
         match updates.iter().find(|update| !seen.insert(&update.parameter)) {
             Some(update) => Err(invalid(format!("its adapter changes {:?} twice", update.parameter))),
             None => updates.iter().try_for_each(check_update),
+        }
+    }
+
+    fn check_variant(&self) -> Result<(), SpecError> {
+        let Some(variant) = &self.variant else { return Ok(()) };
+        if *variant == Variant::default() {
+            return Err(invalid("its variant says nothing".into()));
+        }
+        if let Some(of) = variant.of.as_deref().filter(|of| named(of).is_none()) {
+            return Err(invalid(format!("it is a variant of {of:?}, which is not NAME@blake3:HEX")));
+        }
+        let word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if let Some(name) = variant.backends.iter().find(|name| !word(name)) {
+            return Err(invalid(format!("its variant is for {name:?}, which is no name of a backend")));
+        }
+        let mut seen = HashSet::new();
+        match variant.backends.iter().find(|name| !seen.insert(*name)) {
+            Some(name) => Err(invalid(format!("its variant names {name} twice"))),
+            None => Ok(()),
         }
     }
 

@@ -17,3 +17,4 @@ mod recipe_mistakes;
 mod reference;
 mod schema;
 mod signature;
+mod variant;

@@ -37,6 +37,7 @@ pub(crate) fn manifest() -> Manifest {
             opset: 17,
         },
         adapter: None,
+        variant: None,
         labels: Some(path("assets/labels.txt")),
         golden: Some(Golden {
             inputs: path("golden/inputs.safetensors"),
@@ -262,10 +263,10 @@ fn rejects_tensors_and_numbers_out_of_range() {
 
 #[test]
 fn rejects_a_newer_format_before_its_fields() {
-    let newer = br#"{"format": 3, "something": "new"}"#;
+    let newer = br#"{"format": 4, "something": "new"}"#;
     let error = Manifest::from_canonical_json(newer).unwrap_err();
     assert!(error.is_unsupported());
-    assert_eq!(error.to_string(), "invalid manifest: it is of format 3, and this program reads formats 1 to 2");
+    assert_eq!(error.to_string(), "invalid manifest: it is of format 4, and this program reads formats 1 to 3");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use briq_spec::semver::{Version, VersionReq};
+use briq_spec::semver::{BuildMetadata, Version, VersionReq};
 use briq_spec::{Reference, Selector};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -19,6 +19,9 @@ fn reads_every_form() {
     check("digits", None, "digits", &Selector::Any);
     check("vision/digits@^1.2", None, "vision/digits", &requirement("^1.2"));
     check("digits@1.0.0", None, "digits", &requirement("^1.0.0"));
+    let variant = |text: &str| Selector::Variant(VersionReq::parse(text).unwrap(), BuildMetadata::new("f16").unwrap());
+    check("digits@1.2+f16", None, "digits", &variant("^1.2"));
+    check("digits@>=1, <3+f16", None, "digits", &variant(">=1, <3"));
     check("digits@>=1, <3", None, "digits", &requirement(">=1, <3"));
     check("digits:production", None, "digits", &alias);
     check(&format!("digits@{DIGEST}"), None, "digits", &Selector::Digest(DIGEST.parse().unwrap()));
@@ -55,11 +58,17 @@ fn rejects_what_names_no_package() {
               hint: write `digits`"#]],
     );
     rejects(
+        "digits@1+",
+        expect![[r#"
+            invalid reference "digits@1+": one of its parts is wrong
+              because invalid version requirement "1+": its variant has no name"#]],
+    );
+    rejects(
         "digits@newest",
         expect![[r#"
             invalid reference "digits@newest": one of its parts is wrong
               because invalid version requirement "newest": unexpected character 'n' while parsing major version number
-              hint: write `@1.2` or `@^1.2` for a version, `:NAME` for an alias, `@blake3:HEX` for a digest"#]],
+              hint: write `@1.2` or `@^1.2` for a version, `@1.2+NAME` for a variant of it, `:NAME` for an alias, `@blake3:HEX` for a digest"#]],
     );
     rejects(
         "digits:1.0.0",
@@ -83,7 +92,7 @@ fn rejects_what_names_no_package() {
         expect![[r#"
             invalid reference "user@ho.st/digits": one of its parts is wrong
               because invalid version requirement "ho.st/digits": unexpected character 'h' while parsing major version number
-              hint: write `@1.2` or `@^1.2` for a version, `:NAME` for an alias, `@blake3:HEX` for a digest"#]],
+              hint: write `@1.2` or `@^1.2` for a version, `@1.2+NAME` for a variant of it, `:NAME` for an alias, `@blake3:HEX` for a digest"#]],
     );
 }
 

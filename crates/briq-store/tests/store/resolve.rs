@@ -51,6 +51,34 @@ fn follows_cargos_rules() {
 }
 
 #[test]
+fn variants_of_a_version_stand_together() {
+    let (folder, store) = filled();
+    for version in ["1.10.0+f16", "1.10.0+gpu", "1.2.0+f16", "1.10.1-rc.1+f16"] {
+        store.publish(&package(folder.path(), version, version.as_bytes())).unwrap();
+    }
+    let cases = [
+        ("", "1.10.0+gpu"),
+        ("@^1+f16", "1.10.0+f16"),
+        ("@~1.2+f16", "1.2.0+f16"),
+        ("@~1.2+gpu", "nothing"),
+        ("@=1.10.0+f16", "1.10.0+f16"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(resolved(&store, text), expected, "{text}");
+    }
+    let variants = |version: &str| -> Vec<String> {
+        let records = store.variants(name(), &version.parse().unwrap()).unwrap();
+        records.iter().map(|record| record.version.to_string()).collect()
+    };
+    assert_eq!(variants("1.10.0+f16"), ["1.10.0", "1.10.0+f16", "1.10.0+gpu"]);
+    assert_eq!(variants("1.10.0"), variants("1.10.0+gpu"));
+    assert_eq!(variants("1.0.0"), ["1.0.0"]);
+    assert_eq!(variants("1.0.1"), [""; 0]);
+    store.yank(name(), &"1.10.0+gpu".parse().unwrap(), true).unwrap();
+    assert_eq!(variants("1.10.0"), ["1.10.0", "1.10.0+f16"]);
+}
+
+#[test]
 fn says_what_there_is_instead() {
     let (_folder, store) = filled();
     store.yank(name(), &"1.2.0".parse().unwrap(), true).unwrap();

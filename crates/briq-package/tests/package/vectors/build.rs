@@ -121,6 +121,20 @@ pub(super) fn adapter() -> Vec<u8> {
     zip::zip(&pack(&manifest.to_canonical_json(), &contents))
 }
 
+/// The small package as a variant, which says something else.
+pub(super) fn variant(change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
+    manifest(|manifest| {
+        manifest.format = 3;
+        manifest.version = "1.0.0+gpu".parse().unwrap();
+        manifest.variant = Some(briq_spec::Variant {
+            of: Some(format!("digits@{}", briq_spec::Blake3Digest::from_bytes([4; 32]))),
+            backends: vec!["wgpu".to_owned()],
+            memory: Some(6 << 30),
+        });
+        change(manifest);
+    })
+}
+
 /// The small package with the manifest of an adapter that says something else.
 pub(super) fn adapting(change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
     manifest(|manifest| {

@@ -1,8 +1,9 @@
 //! Every vector: its bytes, and what a reader must make of them.
 
 use briq_package::PackageErrorKind;
+use briq_spec::Variant;
 
-use super::build::{adapter, adapting, ended, full, least, manifest, members, pack, patched, replaced, text};
+use super::build::{adapter, adapting, ended, full, least, manifest, members, pack, patched, replaced, text, variant};
 use crate::zip::{self, member};
 
 /// A file and its verdict.
@@ -56,6 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
         forms(),
         fields(),
         adapters(),
+        variants(),
         formats(),
     ]
     .into_iter()
@@ -79,6 +81,7 @@ fn accepted_cases() -> Vec<Case> {
         accepted("small.briq", small()),
         accepted("every-field.briq", full()),
         accepted("adapter.briq", adapter()),
+        accepted("variant.briq", variant(|_| {})),
         accepted("sealed.briq", members(seal)),
         accepted("behind-a-program.briq", script()).behind_a_program(),
     ]
@@ -303,6 +306,19 @@ fn change(manifest: &mut briq_spec::Manifest) -> &mut Vec<briq_spec::manifest::A
     &mut manifest.adapter.as_mut().expect("it is an adapter").updates
 }
 
+/// A variant that breaks a rule.
+fn variants() -> Vec<Case> {
+    let broken = |file, change: fn(&mut Variant), reason| {
+        let change = |manifest: &mut briq_spec::Manifest| change(manifest.variant.as_mut().expect("it is a variant"));
+        refused(file, variant(change), None, reason)
+    };
+    vec![
+        broken("variant-empty.briq", |v| *v = Variant::default(), "its variant says nothing"),
+        broken("variant-backend.briq", |v| v.backends[0] = "WGPU".into(), "is no name of a backend"),
+        broken("variant-of.briq", |v| v.of = Some("digits".into()), "is not NAME@blake3:HEX"),
+    ]
+}
+
 fn path(text: &str) -> briq_spec::EntryPath {
     text.parse().unwrap()
 }
@@ -310,12 +326,13 @@ fn path(text: &str) -> briq_spec::EntryPath {
 /// What another version would write.
 fn formats() -> Vec<Case> {
     let unreadable = |file, bytes| refused(file, bytes, None, "it does not read as one");
-    let newer = replaced("\"format\": 1,", "\"format\": 3,\n  \"quantization\": \"int4\",");
+    let newer = replaced("\"format\": 1,", "\"format\": 4,\n  \"quantization\": \"int4\",");
     vec![
-        refused("format-3.briq", newer, None, "it is of format 3, and this program reads formats 1 to 2")
+        refused("format-4.briq", newer, None, "it is of format 4, and this program reads formats 1 to 3")
             .of_kind(PackageErrorKind::Unsupported),
         refused("format-too-high.briq", manifest(|m| m.format = 2), None, "its format is 2 instead of 1"),
         refused("format-too-low.briq", adapting(|m| m.format = 1), None, "its format is 1 instead of 2"),
+        refused("format-too-low-3.briq", variant(|m| m.format = 2), None, "its format is 2 instead of 3"),
         refused("format-0.briq", replaced("\"format\": 1,", "\"format\": 0,"), None, "it is of format 0"),
         unreadable("format-missing.briq", replaced("  \"format\": 1,\n", "")),
         unreadable("unknown-field.briq", replaced("\"format\": 1,", "\"format\": 1,\n  \"quantization\": \"int4\",")),
