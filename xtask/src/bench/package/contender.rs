@@ -63,7 +63,7 @@ pub(super) fn groups(python: Option<&Path>) -> Vec<(&'static str, Vec<Contender>
         let python = python.map(|python| Action::Python(python.display().to_string(), what));
         packing.extend(python.map(|action| Contender { name, action }));
     }
-    let mut verifying = vec![ours("briq", Step::Verify), ours("briq, identity alone", Step::VerifyIdentity)];
+    let mut verifying = vec![ours("briq", Step::VerifyIdentity), ours("briq --full", Step::Verify)];
     if succeeds("b3sum", &["--version"]) {
         verifying.push(shell("b3sum", "b3sum $FOLDER/package.briq"));
     }
