@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use briq_package::Package;
 use briq_package::chunks::{self, Chunk, Index};
+use briq_package::{Extent, Package};
 use briq_spec::{Blake3Digest, EntryPath, Manifest, Sha256Digest};
 use briq_store::artifact::Description;
 use briq_store::oci::Descriptor;
@@ -54,6 +54,12 @@ impl Update {
         let all = self.sources[place.source].bytes()?;
         let start = usize::try_from(place.offset).ok()?;
         all.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+    }
+
+    /// Where these bytes lie, so that they need not be there twice.
+    pub(crate) fn extent(&self, place: Place, length: u64) -> Option<Extent> {
+        let Source { package, path } = &self.sources[place.source];
+        package.extent(path)?.part(place.offset, length)
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
+use briq_package::Extent;
 use briq_spec::Sha256Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -58,15 +59,18 @@ impl BlobWriter {
         }
     }
 
-    /// Hashes what an earlier attempt left.
+    /// Goes on behind what an earlier attempt left.
     fn resume(&mut self) -> Result<(), StoreError> {
         let length = self.file.metadata().map_err(StoreError::io("inspect", &self.path))?.len();
-        if length > self.size {
-            return self.restart();
-        }
+        if length > self.size { self.restart() } else { self.catch_up(length) }
+    }
+
+    /// Hashes bytes that are in the file already.
+    fn catch_up(&mut self, count: u64) -> Result<(), StoreError> {
+        let mut bytes = (&self.file).take(count);
         let mut buffer = vec![0; CHUNK];
         loop {
-            let count = self.file.read(&mut buffer).map_err(StoreError::io("read", &self.path))?;
+            let count = bytes.read(&mut buffer).map_err(StoreError::io("read", &self.path))?;
             if count == 0 {
                 return Ok(());
             }
@@ -106,16 +110,38 @@ impl BlobWriter {
     /// # Errors
     /// They would exceed the announced size (`is_corrupt`), or the disk refuses them.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        if bytes.len() as u64 > self.size - self.offset {
-            return Err(StoreError::corrupt(
-                format!("take in blob {}", self.digest),
-                format!("more than the announced {} bytes came", self.size),
-            ));
+        self.check_room(bytes.len())?;
+        for chunk in bytes.chunks(CHUNK) {
+            self.file.write_all(chunk).map_err(StoreError::io("write", &self.path))?;
+            self.hasher.update(chunk);
+            self.offset += chunk.len() as u64;
         }
-        self.file.write_all(bytes).map_err(StoreError::io("write", &self.path))?;
-        self.hasher.update(bytes);
-        self.offset += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Appends bytes that lie in another file as well, which lie on the disk once where the file system shares blocks.
+    ///
+    /// What is shared is hashed as this file has it, whatever became of the other one meanwhile.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn share(&mut self, bytes: &[u8], extent: &Extent) -> Result<(), StoreError> {
+        self.check_room(bytes.len())?;
+        let before = self.offset;
+        if let Some(head) = extent.head(before) {
+            self.write(&bytes[..head as usize])?;
+            let rest = extent.part(head, bytes.len() as u64 - head);
+            self.catch_up(rest.map_or(0, |rest| rest.share(&self.file, self.offset)))?;
+        }
+        self.write(&bytes[(self.offset - before) as usize..])
+    }
+
+    fn check_room(&self, count: usize) -> Result<(), StoreError> {
+        if count as u64 <= self.size - self.offset {
+            return Ok(());
+        }
+        let what = format!("more than the announced {} bytes came", self.size);
+        Err(StoreError::corrupt(format!("take in blob {}", self.digest), what))
     }
 
     /// Checks size and digest, and moves the blob into place, durably.

@@ -18,8 +18,6 @@ use crate::repository::Repository;
 use crate::store::Store;
 use crate::writer::Writer;
 
-const CHUNK: usize = 4 << 20;
-
 /// What became of a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -117,16 +115,21 @@ impl Session {
 
     fn ingest_layer(&self, package: &Package, layer: &Descriptor, source: &Source) -> Result<(), StoreError> {
         let Ingest::Wanted(mut writer) = self.ingest(&layer.digest, layer.size)? else { return Ok(()) };
-        let bytes = match source {
-            Source::Manifest => package.manifest_bytes(),
-            Source::Seal(seal) => &seal.bytes,
-            Source::Entry(path) => package.read(path).map_err(|error| {
-                StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
-            })?,
-        };
         // What an interrupted publication left is not worth hashing twice: the whole is here.
         writer.restart()?;
-        bytes.chunks(CHUNK).try_for_each(|chunk| writer.write(chunk))?;
+        match source {
+            Source::Manifest => writer.write(package.manifest_bytes())?,
+            Source::Seal(seal) => writer.write(&seal.bytes)?,
+            Source::Entry(path) => {
+                let bytes = package.read(path).map_err(|error| {
+                    StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
+                })?;
+                match package.extent(path) {
+                    Some(extent) => writer.share(bytes, &extent)?,
+                    None => writer.write(bytes)?,
+                }
+            }
+        }
         writer.finish()
     }
 
