@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use briq_package::Extent;
 use briq_spec::Sha256Digest;
@@ -149,20 +149,7 @@ impl BlobWriter {
     /// # Errors
     /// Too few bytes came, or they have another digest (`is_corrupt`; the bytes with the wrong digest are dropped).
     pub fn finish(self) -> Result<(), StoreError> {
-        if self.offset < self.size {
-            return Err(StoreError::corrupt(
-                format!("take in blob {}", self.digest),
-                format!("only {} of {} bytes came", self.offset, self.size),
-            ));
-        }
-        let found = Sha256Digest::from_bytes(self.hasher.finalize().into());
-        if found != self.digest {
-            fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))?;
-            return Err(StoreError::corrupt(
-                format!("take in blob {}", self.digest),
-                format!("its bytes have the digest {found}"),
-            ));
-        }
+        self.check()?;
         let target = self.layout.blob(&self.digest);
         self.file
             .sync_all()
@@ -170,13 +157,58 @@ impl BlobWriter {
             .map_err(StoreError::io("write", &target))?;
         sync_directory(&self.layout.blobs())
     }
+
+    /// Checks size and digest, and leaves the blob where it was written, for whoever needs it only for a while. Other
+    /// writers of the same blob wait until then; a process that is killed leaves it to the next one.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish), the disk excepted.
+    pub fn set_aside(self) -> Result<Aside, StoreError> {
+        self.check()?;
+        Ok(Aside { path: self.path, _lock: self.file })
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let corrupt = |what| Err(StoreError::corrupt(format!("take in blob {}", self.digest), what));
+        if self.offset < self.size {
+            return corrupt(format!("only {} of {} bytes came", self.offset, self.size));
+        }
+        let found = Sha256Digest::from_bytes(self.hasher.clone().finalize().into());
+        if found != self.digest {
+            fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))?;
+            return corrupt(format!("its bytes have the digest {found}"));
+        }
+        Ok(())
+    }
 }
 
-fn open_partial(path: &std::path::Path) -> std::io::Result<File> {
+/// A blob that is whole, and not in the store.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Aside {
+    /// Where its bytes are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn remove(self) -> Result<(), StoreError> {
+        fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))
+    }
+}
+
+fn open_partial(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
 }
 
-fn is_still_at(file: &File, path: &std::path::Path) -> bool {
+fn is_still_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(open), Ok(named)) => open.ino() == named.ino() && open.dev() == named.dev(),
         _ => false,
