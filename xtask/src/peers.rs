@@ -15,7 +15,7 @@ struct Program {
     found: fn() -> bool,
 }
 
-const PROGRAMS: [Program; 8] = [
+const PROGRAMS: [Program; 10] = [
     Program { name: "skopeo", debian: &["skopeo"], found: || succeeds("skopeo", &["--version"]) },
     Program {
         name: "docker-registry",
@@ -23,6 +23,8 @@ const PROGRAMS: [Program; 8] = [
         found: || succeeds("docker-registry", &["--version"]),
     },
     Program { name: "unzip", debian: &["unzip"], found: || succeeds("unzip", &["-v"]) },
+    Program { name: "mkfs.btrfs", debian: &["btrfs-progs"], found: || succeeds("mkfs.btrfs", &["--version"]) },
+    Program { name: "mkfs.xfs", debian: &["xfsprogs"], found: || succeeds("mkfs.xfs", &["-V"]) },
     Program { name: "curl", debian: &["curl", "ca-certificates"], found: || succeeds("curl", &["--version"]) },
     Program { name: "promtool", debian: &["prometheus"], found: || succeeds("promtool", &["--version"]) },
     Program { name: "software Vulkan", debian: &["mesa-vulkan-drivers", "libvulkan1"], found: software_vulkan },

@@ -48,6 +48,11 @@ impl Archive {
         self.item(file, 1 + number)
     }
 
+    /// Where in the file the entry with a number begins.
+    pub(crate) fn place(&self, number: usize) -> u64 {
+        self.prefix as u64 + self.layout.data(1 + number).start
+    }
+
     /// The checksum of the entry with a number, as the Zip has it.
     pub(crate) fn crc32(&self, number: usize) -> u32 {
         self.layout.items()[1 + number].crc32

@@ -10,6 +10,7 @@ use memmap2::Mmap;
 
 use crate::archive::Archive;
 use crate::error::Fault;
+use crate::extent::Extent;
 use crate::write::Seal;
 
 /// The bytes behind an open package.
@@ -24,7 +25,7 @@ pub(crate) enum Backing {
 /// The bytes of a package file.
 #[derive(Debug)]
 pub(crate) enum Bytes {
-    Mapped { path: PathBuf, map: Mmap },
+    Mapped { path: PathBuf, file: File, map: Mmap },
     Memory(Vec<u8>),
 }
 
@@ -73,6 +74,17 @@ impl Backing {
         }
         Err(Fault::corrupt(format!("it has {} bytes, and the manifest says {}", bytes.len(), entry.size)))
     }
+
+    /// Where the bytes of the entry with a number lie; `None` where that is in no file that can be had.
+    pub(crate) fn extent(&self, number: usize, entry: &Entry) -> Option<Extent> {
+        match self {
+            Self::File { bytes: Bytes::Mapped { file, .. }, archive } => {
+                Some(Extent::new(file.try_clone().ok()?, archive.place(number), entry.size))
+            }
+            Self::File { bytes: Bytes::Memory(_), .. } => None,
+            Self::Blobs { blobs, .. } => Extent::whole(&blobs[number].path, entry.size).ok(),
+        }
+    }
 }
 
 /// The bytes of an entry of an open package, which they keep open.
@@ -88,6 +100,11 @@ impl Shared {
     pub(crate) fn new(backing: Arc<Backing>, number: usize, entry: &Entry) -> Self {
         Self { backing, number, entry: entry.clone() }
     }
+
+    /// Where the entry is, and what the manifest says of it.
+    pub(crate) fn place(&self) -> (&Backing, usize, &Entry) {
+        (&self.backing, self.number, &self.entry)
+    }
 }
 
 impl Deref for Shared {
@@ -100,11 +117,17 @@ impl Deref for Shared {
 
 /// Maps a file into memory, to be read.
 pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
+    open(path).map(|(_, map)| map)
+}
+
+/// Opens a file, and maps it into memory, to be read.
+pub(crate) fn open(path: &Path) -> std::io::Result<(File, Mmap)> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     // SAFETY: the map is only read, and the file is not to change while it is mapped. Packages are replaced by
     // renaming, never written in place, and the crate's documentation asks the same of everyone else.
-    unsafe { Mmap::map(&file) }
+    let map = unsafe { Mmap::map(&file)? };
+    Ok((file, map))
 }

@@ -44,6 +44,7 @@
 
 mod error;
 
+mod extent;
 mod hash;
 mod zip;
 
@@ -75,6 +76,7 @@ pub use briq_spec;
 pub use crate::backing::Shared;
 pub use crate::draft::Draft;
 pub use crate::error::{PackageError, PackageErrorKind};
+pub use crate::extent::Extent;
 pub use crate::package::{Options, Package, Verified};
 pub use crate::provenance::{Build, BuildKind};
 pub use crate::target::replace_file;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::archive::{Archive, Opened};
 use crate::backing::{self, Backing, Blob, Bytes, Shared};
 use crate::error::{Fault, PackageError, PackageErrorKind};
+use crate::extent::Extent;
 use crate::hash::{self, Quick, WORTH_A_THREAD};
 use crate::source::Source;
 use crate::target;
@@ -82,8 +83,8 @@ impl Package {
     }
 
     fn open_fallible(path: &Path, options: Options) -> Result<Self, Fault> {
-        let map = backing::map(path).map_err(|source| Fault::io("it cannot be read", source))?;
-        Self::of_file(Bytes::Mapped { path: path.to_owned(), map }, options)
+        let (file, map) = backing::open(path).map_err(|source| Fault::io("it cannot be read", source))?;
+        Self::of_file(Bytes::Mapped { path: path.to_owned(), file, map }, options)
     }
 
     /// A package file that is in memory.
@@ -207,6 +208,12 @@ impl Package {
     pub fn map_unverified(&self, path: &EntryPath) -> Result<&[u8], PackageError> {
         let bytes = self.number(path).and_then(|number| self.backing.entry(number, &self.manifest.entries[number]));
         bytes.map_err(|fault| self.explain("map", fault.in_entry(path)))
+    }
+
+    /// Where the bytes of an entry lie, so that another file can share them; `None` where they are in memory only.
+    pub fn extent(&self, path: &EntryPath) -> Option<Extent> {
+        let number = self.number(path).ok()?;
+        self.backing.extent(number, &self.manifest.entries[number])
     }
 
     /// An entry as text.
@@ -338,9 +345,9 @@ impl Package {
 
     /// The entries with the digests that the manifest demands.
     fn sources(&self) -> Result<Vec<(usize, Source<'_>)>, Fault> {
-        let source = |(number, entry): (usize, &Entry)| {
-            let bytes = self.backing.entry(number, entry).map_err(|fault| fault.in_entry(&entry.path))?;
-            Ok((1 + number, Source::known(bytes, entry.blake3, entry.sha256)))
+        let source = |(number, entry)| {
+            let source = Source::known(&self.backing, number, entry);
+            Ok((1 + number, source.map_err(|fault| fault.in_entry(&entry.path))?))
         };
         self.entries().iter().enumerate().map(source).collect()
     }

@@ -53,7 +53,7 @@ use crate::write::Seal;
 
 use self::read::{Fields, Preamble};
 
-pub use self::expand::Expanded;
+pub use self::expand::{Decoder, Expanded};
 pub use self::write::{Coded, encode, write};
 
 /// What every parcel begins with. The last bytes are lost where a transfer takes it for text.
@@ -162,6 +162,13 @@ impl Parcel {
 
     fn explain(&self, verb: &str, fault: Fault) -> PackageError {
         fault.during(format!("{verb} {}", self.what))
+    }
+}
+
+/// The parcel as it is sent.
+impl AsRef<[u8]> for Parcel {
+    fn as_ref(&self) -> &[u8] {
+        (*self.bytes).as_ref()
     }
 }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use briq_spec::{Blake3Digest, Sha256Digest};
+use briq_spec::Sha256Digest;
+use briq_spec::manifest::Entry;
 use sha2::{Digest, Sha256};
 
-use crate::backing::Shared;
+use crate::backing::{Backing, Shared};
 use crate::error::Fault;
 use crate::hash::{self, Checksums, Quick, WORTH_A_THREAD};
 
@@ -37,8 +38,15 @@ pub(crate) enum Content<'b> {
 pub(crate) struct Source<'b> {
     pub(crate) size: u64,
     content: Content<'b>,
-    /// What its digests have to be, where that is known already.
-    due: Option<(Blake3Digest, Sha256Digest)>,
+    /// The entry that it is already, of some package.
+    origin: Option<Origin<'b>>,
+}
+
+/// An entry of an open package.
+struct Origin<'b> {
+    backing: &'b Backing,
+    number: usize,
+    entry: &'b Entry,
 }
 
 impl<'b> Source<'b> {
@@ -46,24 +54,35 @@ impl<'b> Source<'b> {
     pub(crate) fn new(content: &'b Content<'_>) -> Result<Self, Fault> {
         let (size, content) = match content {
             Content::Bytes(bytes) => (bytes.len() as u64, Content::Bytes(Cow::Borrowed(bytes))),
-            Content::Shared(shared) => (shared.len() as u64, Content::Bytes(Cow::Borrowed(shared))),
+            Content::Shared(shared) => {
+                let (backing, number, entry) = shared.place();
+                return Self::known(backing, number, entry);
+            }
             Content::File(path) => (fs::metadata(path).map_err(unreadable(path))?.len(), Content::File(path.clone())),
         };
-        Ok(Self { size, content, due: None })
+        Ok(Self { size, content, origin: None })
     }
 
-    /// Of an entry whose digests are known: BLAKE3 is compared, and SHA-256 not computed again.
-    pub(crate) fn known(bytes: &'b [u8], blake3: Blake3Digest, sha256: Sha256Digest) -> Self {
-        Self { size: bytes.len() as u64, content: Content::Bytes(bytes.into()), due: Some((blake3, sha256)) }
+    /// Of an entry of an open package: BLAKE3 is compared, and SHA-256 not computed again.
+    pub(crate) fn known(backing: &'b Backing, number: usize, entry: &'b Entry) -> Result<Self, Fault> {
+        let bytes = backing.entry(number, entry)?;
+        let origin = Some(Origin { backing, number, entry });
+        Ok(Self { size: entry.size, content: Content::Bytes(bytes.into()), origin })
+    }
+
+    /// Puts what it can into a file without writing it, from the first byte on, and says how much that is.
+    pub(crate) fn share(&self, file: &File, offset: u64) -> u64 {
+        let extent = self.origin.as_ref().and_then(|origin| origin.backing.extent(origin.number, origin.entry));
+        extent.map_or(0, |extent| extent.share(file, offset))
     }
 
     /// Hands the bytes out, each once, and says what they were. They are as many as was said before.
     pub(crate) fn stream(&self, take: &mut Take<'_>) -> Result<Checksums, Fault> {
         match &self.content {
-            Content::Bytes(bytes) => match self.due {
-                Some((blake3, sha256)) => {
+            Content::Bytes(bytes) => match &self.origin {
+                Some(Origin { entry, .. }) => {
                     let quick = quick(bytes, take)?;
-                    if quick.blake3() == blake3 { Ok(quick.with(sha256)) } else { Err(changed()) }
+                    if quick.blake3() == entry.blake3 { Ok(quick.with(entry.sha256)) } else { Err(changed()) }
                 }
                 None => of_bytes(bytes, take),
             },

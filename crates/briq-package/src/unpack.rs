@@ -1,12 +1,13 @@
 //! A package as a folder of plain files.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use briq_spec::entry::MANIFEST_ENTRY;
 
 use crate::error::{Fault, PackageError};
+use crate::extent::Extent;
 use crate::package::Package;
 use crate::target;
 
@@ -24,22 +25,25 @@ impl Package {
     }
 
     fn unpack_into(&self, folder: &Path) -> Result<(), Fault> {
-        put(folder, MANIFEST_ENTRY, self.manifest_bytes())?;
+        put(folder, MANIFEST_ENTRY, self.manifest_bytes(), None)?;
         for entry in self.entries() {
             let bytes = self.read_fallible(&entry.path)?;
-            put(folder, entry.path.as_str(), bytes)?;
+            put(folder, entry.path.as_str(), bytes, self.extent(&entry.path))?;
         }
-        self.seals().iter().try_for_each(|seal| put(folder, seal.path.as_str(), &seal.bytes))
+        self.seals().iter().try_for_each(|seal| put(folder, seal.path.as_str(), &seal.bytes, None))
     }
 }
 
-/// Writes one file. An entry's path is relative and never leads outside, so joining it is safe.
-fn put(folder: &Path, path: &str, bytes: &[u8]) -> Result<(), Fault> {
+/// Writes one file, which shares what it can of the place where the bytes lie. An entry's path is relative and never leads
+/// outside, so joining it is safe.
+fn put(folder: &Path, path: &str, bytes: &[u8], extent: Option<Extent>) -> Result<(), Fault> {
     let unwritable = |source| Fault::io("it cannot be written", source).in_entry(path);
     let target = folder.join(path);
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(unwritable)?;
     }
     let mut file = File::create_new(target).map_err(unwritable)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unwritable)
+    let shared = extent.map_or(0, |extent| extent.share(&file, 0));
+    let written = file.seek(SeekFrom::Start(shared)).and_then(|_| file.write_all(&bytes[shared as usize..]));
+    written.and_then(|()| file.sync_all()).map_err(unwritable)
 }

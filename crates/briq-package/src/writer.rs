@@ -40,9 +40,11 @@ impl<'f> Writer<'f> {
     pub(crate) fn stream(&mut self, sources: &[(usize, Source<'_>)]) -> Result<Vec<Checksums>, Fault> {
         let put = |meter: &Meter, (number, source): &(usize, Source<'_>)| {
             let start = self.layout.data(*number).start;
+            let shared = source.share(self.file, start);
             let put = source.stream(&mut |offset, chunk| {
-                meter.add(chunk.len());
-                self.put_at(start + offset, chunk)
+                let there = shared.saturating_sub(offset).min(chunk.len() as u64) as usize;
+                meter.add(chunk.len() - there);
+                self.put_at(start + offset + there as u64, &chunk[there..])
             });
             put.map_err(|fault| fault.in_entry(&self.items[*number].path))
         };

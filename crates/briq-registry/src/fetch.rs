@@ -51,7 +51,7 @@ pub(crate) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    async fn begin(&self, session: &Arc<Session>) -> Result<Option<BlobWriter>, RegistryError> {
+    pub(crate) async fn begin(&self, session: &Arc<Session>) -> Result<Option<BlobWriter>, RegistryError> {
         let (session, digest, size) = (Arc::clone(session), self.blob.digest, self.blob.size);
         match blocking(move || session.ingest(&digest, size)).await.map_err(RegistryError::store(&self.doing))? {
             Ingest::Present => Ok(None),
@@ -97,8 +97,14 @@ impl Fetch<'_> {
         }
     }
 
+    /// Fetches the rest, and moves the blob into place.
+    pub(crate) async fn complete(&self, writer: BlobWriter) -> Result<(), RegistryError> {
+        let writer = self.fill(writer).await?;
+        blocking(move || writer.finish()).await.map_err(RegistryError::store(&self.doing))
+    }
+
     /// Fetches the rest, in as many requests as it takes; gives up when several in a row bring nothing.
-    pub(crate) async fn complete(&self, mut writer: BlobWriter) -> Result<(), RegistryError> {
+    pub(crate) async fn fill(&self, mut writer: BlobWriter) -> Result<BlobWriter, RegistryError> {
         let mut attempt = 0;
         while writer.offset() < writer.size() {
             let before = writer.offset();
@@ -116,7 +122,7 @@ impl Fetch<'_> {
                 Err(error) => pause(attempt, &error).await,
             }
         }
-        blocking(move || writer.finish()).await.map_err(RegistryError::store(&self.doing))
+        Ok(writer)
     }
 
     /// One request for the rest. The writer comes back whatever the network did; an error of the disk is final.

@@ -7,7 +7,7 @@
 //! Transfers are built for large files: blobs that the other side has are not sent, several go at once, a download
 //! that was cut off goes on where it stopped, bytes are hashed while they stream, and nothing is visible before it is
 //! whole. An update fetches only the parts of blobs that changed, where the package was pushed with an index of its
-//! [chunks](briq_package::chunks). Credentials are those of `docker login` and `podman login`.
+//! [chunks](briq_package::chunks), or a [delta](briq_package::parcel) from a package that is here, where one was pushed and is shorter. Credentials are those of `docker login` and `podman login`.
 //!
 //! It refuses to follow a redirect from HTTPS to HTTP, to show credentials to another host, to overwrite a published
 //! version, and to use a package that its manifest does not describe. It knows nothing of tensors.
@@ -52,6 +52,8 @@ mod push;
 mod resolve;
 mod variants;
 
+mod attaching;
+mod delta;
 mod fetch;
 mod indexing;
 mod parts;
@@ -63,11 +65,11 @@ mod referrers;
 mod task;
 mod transport;
 
+pub use briq_store::attachment::{DELTA_BASE, DELTA_TYPE, INDEX_TYPE};
 pub use client::{Client, MAX_TAGS, Remote};
 pub use credentials::{Credentials, DockerConfig, Secret};
 pub use endpoint::Endpoint;
 pub use error::{RegistryError, RegistryErrorKind};
-pub use indexing::INDEX_TYPE;
 pub use progress::{Progress, Snapshot};
 pub use push::{PushOptions, Pushed};
 pub use resolve::{Place, Resolved, open, resolve, resolve_locked};

@@ -80,9 +80,10 @@ impl Fetch<'_> {
         }
         let written = blocking(move || match part {
             Part::Fetched(bytes) => writer.write(&bytes).map(|()| Some(writer)),
-            Part::Here(update, place) => match update.bytes(place, length) {
-                Some(bytes) => writer.write(bytes).map(|()| Some(writer)),
-                None => Ok(None),
+            Part::Here(update, place) => match (update.bytes(place, length), update.extent(place, length)) {
+                (Some(bytes), Some(extent)) => writer.share(bytes, &extent).map(|()| Some(writer)),
+                (Some(bytes), None) => writer.write(bytes).map(|()| Some(writer)),
+                (None, _) => Ok(None),
             },
         });
         let gone = || RegistryError::corrupt(&self.doing, "a package that has a part of it went away");

@@ -29,6 +29,9 @@ pub struct PushOptions {
     /// Another repository of the same registry that may hold some of the bytes, such as that of the base model: blobs
     /// found there are mounted, not sent.
     pub mount_from: Option<PackageName>,
+    /// A package that those who will pull this one are likely to have, such as the version before: what this one differs
+    /// by is coded as a [delta](briq_package::parcel) and put beside it.
+    pub delta_from: Option<Arc<Package>>,
     /// Who wants to know how far it is.
     pub progress: Progress,
 }
@@ -49,6 +52,9 @@ pub struct Pushed {
     /// Whether its chunk index, which makes updates small, could be put beside it. Where it could not, the progress
     /// was warned; the package is whole without it, and pushing it again tries again.
     pub indexed: bool,
+    /// The length of the delta from [`PushOptions::delta_from`] that is beside it. None where none was asked for, where it would
+    /// not be shorter than the package, or where it could not be put there, of which the progress was warned.
+    pub delta: Option<u64>,
 }
 
 /// The bytes of one blob, which stay where they are: mapped in the package, or in memory.
@@ -68,7 +74,8 @@ impl Content {
 impl Client {
     /// Publishes a package under its own version. Blobs that the registry has are not sent; the tag is written last. A
     /// package that is there already and comes with other seals is published again, with these. Its
-    /// [chunk index](briq_package::chunks) follows as a referrer; that it cannot be put there is no error.
+    /// [chunk index](briq_package::chunks) follows as a referrer, and a delta if one is wanted; that they cannot be put
+    /// there is no error.
     ///
     /// OCI registries know no exclusive creation of a tag: of two pushes of one version at the same moment, both can
     /// succeed, and the later one stands.
@@ -81,26 +88,48 @@ impl Client {
         let repository = self.endpoint().repository(&artifact.description.name)?;
         let there = self.admit(package, &artifact).await?;
         let already_there = there.is_some();
-        let indexed = match there {
-            Some(remote) => self.ensure_index(package, &repository, &remote.bytes).await,
+        let manifest = match there {
+            Some(remote) => remote.bytes,
             None => {
                 self.send_artifact(package, &artifact, &repository, options).await?;
-                self.push_index(package, &repository, &artifact.manifest).await
+                artifact.manifest
             }
         };
-        if let Err(error) = &indexed {
-            options
-                .progress
-                .warn("the package is published without its chunk index, so updates move whole entries", error);
-        }
+        let (indexed, delta) = self.attach_all(package, &repository, &manifest, options).await;
         Ok(Pushed {
             repository,
             version: artifact.description.version,
             digest: artifact.description.digest,
             manifest: artifact.digest,
             already_there,
-            indexed: indexed.is_ok(),
+            indexed,
+            delta,
         })
+    }
+
+    /// Hangs on a published package what makes pulls small: whether its chunk index is there, and how long the delta is.
+    async fn attach_all(
+        &self,
+        package: &Arc<Package>,
+        repository: &PackageName,
+        manifest: &[u8],
+        options: &PushOptions,
+    ) -> (bool, Option<u64>) {
+        let progress = &options.progress;
+        let links = self.referrers(repository, &sha256(manifest)).await.unwrap_or_else(|error| {
+            progress.warn("it cannot be seen what is beside the package", &error);
+            Vec::new()
+        });
+        let indexed = self.ensure_index(package, repository, manifest, &links).await;
+        if let Err(error) = &indexed {
+            progress.warn("the package is published without its chunk index, so updates move whole entries", error);
+        }
+        let Some(base) = &options.delta_from else { return (indexed.is_ok(), None) };
+        let delta = self.ensure_delta((package, base), repository, manifest, &links).await.unwrap_or_else(|error| {
+            progress.warn("the package is published without its delta", &error);
+            None
+        });
+        (indexed.is_ok(), delta)
     }
 
     /// Sends what the registry does not have, and the manifest last.

@@ -51,6 +51,11 @@ impl Recipe {
         runs.iter().any(|piece| piece.place.is_some()).then_some(Self(runs))
     }
 
+    /// How many bytes must be fetched.
+    pub(crate) fn absent(&self) -> u64 {
+        self.0.iter().filter(|piece| piece.place.is_none()).map(Piece::length).sum()
+    }
+
     /// What is left when the first `offset` bytes are there, in parts of at most [`RANGE_BYTES`].
     pub(crate) fn rest(&self, offset: u64) -> impl Iterator<Item = Piece> {
         let left = self.0.iter().filter(move |piece| piece.range.end > offset);
@@ -143,6 +148,14 @@ mod tests {
         assert_eq!(recipe(&chunks, &here, 250)[0], (250, 600, Some((0, 1150))));
         assert_eq!(recipe(&chunks, &here, 1500), []);
         assert_eq!(recipe(&chunks, &[], 0), []);
+    }
+
+    #[test]
+    fn counts_what_must_be_fetched() {
+        let chunk = |name, length| Chunk { length, digest: Blake3Digest::from_bytes([name; 32]) };
+        let chunks = [chunk(1, 100 * KIB), chunk(2, 200 * KIB), chunk(3, 300 * KIB)];
+        let places = HashMap::from([(chunks[1], Place { source: 0, offset: 0 })]);
+        assert_eq!(Recipe::of(&chunks, &places).map(|recipe| recipe.absent()), Some(400 << 10));
     }
 
     #[test]

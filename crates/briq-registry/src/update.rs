@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use briq_package::Package;
 use briq_package::chunks::{self, Chunk, Index};
+use briq_package::{Extent, Package};
 use briq_spec::{Blake3Digest, EntryPath, Manifest, Sha256Digest};
 use briq_store::artifact::Description;
 use briq_store::oci::Descriptor;
 use briq_store::{Repository, Store};
 
 use crate::client::{Client, Remote};
+use crate::delta::Delta;
 use crate::error::RegistryError;
 use crate::progress::Progress;
 use crate::recipe::{Place, Recipe};
@@ -49,41 +50,83 @@ impl Update {
         self.recipes.get(blob)
     }
 
+    /// How many bytes of these entries must be fetched.
+    fn cost(&self, missing: &[(EntryPath, Descriptor)]) -> u64 {
+        let cost = |blob: &Descriptor| self.recipe(&blob.digest).map_or(blob.size, Recipe::absent);
+        missing.iter().map(|(_, blob)| cost(blob)).fold(0, u64::saturating_add)
+    }
+
     /// Bytes on this machine; none when they went away meanwhile.
     pub(crate) fn bytes(&self, place: Place, length: u64) -> Option<&[u8]> {
         let all = self.sources[place.source].bytes()?;
         let start = usize::try_from(place.offset).ok()?;
         all.get(start..start.checked_add(usize::try_from(length).ok()?)?)
     }
+
+    /// Where these bytes lie, so that they need not be there twice.
+    pub(crate) fn extent(&self, place: Place, length: u64) -> Option<Extent> {
+        let Source { package, path } = &self.sources[place.source];
+        package.extent(path)?.part(place.offset, length)
+    }
+}
+
+/// What is to be fetched, and how.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// How blobs can be put together from what is here.
+    pub(crate) update: Arc<Update>,
+    /// What is shorter than all that the update would fetch.
+    pub(crate) delta: Option<Delta>,
 }
 
 impl Client {
     /// Looks for what is here already. When that cannot be found out, everything that is missing is fetched whole.
-    pub(crate) async fn update(&self, remote: &Remote, store: &Store, progress: &Progress) -> Arc<Update> {
-        let update = self.find_parts(remote, store).await.unwrap_or_else(|error| {
+    pub(crate) async fn plan(&self, remote: &Remote, store: &Store, progress: &Progress) -> Plan {
+        let (description, kept) = (remote.description.clone(), store.clone());
+        let missing = blocking(move || missing(&kept, &description)).await;
+        if bytes_of(&missing) < WORTH_AN_INDEX {
+            return Plan::default();
+        }
+        let whole = |error| {
             progress.warn("the chunk index is of no use, so what is missing is fetched whole", &error);
+        };
+        let links = match self.referrers(&remote.repository, &remote.manifest).await {
+            Ok(links) => links,
+            Err(error) => {
+                whole(error);
+                return Plan::default();
+            }
+        };
+        let update = self.find_parts(remote, store, &missing, &links).await.unwrap_or_else(|error| {
+            whole(error);
             Update::default()
         });
-        Arc::new(update)
+        let delta = self.shortest_delta(remote, &links, store, update.cost(&missing)).await.unwrap_or_else(|error| {
+            progress.warn("the delta is of no use", &error);
+            None
+        });
+        Plan { update: Arc::new(update), delta }
     }
 
-    async fn find_parts(&self, remote: &Remote, store: &Store) -> Result<Update, RegistryError> {
+    async fn find_parts(
+        &self,
+        remote: &Remote,
+        store: &Store,
+        missing: &[(EntryPath, Descriptor)],
+        links: &[Descriptor],
+    ) -> Result<Update, RegistryError> {
         let repository = Repository::remote(self.endpoint().host(), remote.repository.clone());
         let (description, kept) = (remote.description.clone(), store.clone());
-        let (missing, packages) = blocking(move || {
-            let missing = missing(&kept, &description);
-            let packages = if is_worth(&missing) { packages(&kept, &repository, &description) } else { Vec::new() };
-            (missing, packages)
-        })
-        .await;
+        let packages = blocking(move || packages(&kept, &repository, &description)).await;
         if packages.is_empty() {
             return Ok(Update::default());
         }
-        let worth = bytes_of(&missing) / INDEX_FRACTION;
-        let Some(index) = self.chunk_index(remote, worth).await? else { return Ok(Update::default()) };
+        let worth = bytes_of(missing) / INDEX_FRACTION;
+        let Some(index) = self.chunk_index(remote, links, worth).await? else { return Ok(Update::default()) };
         let doing = format!("use the chunk index of {}/{}", self.endpoint().host(), remote.repository);
-        check(&index, &missing).map_err(|what| RegistryError::corrupt(doing, what))?;
+        check(&index, missing).map_err(|what| RegistryError::corrupt(doing, what))?;
         let whole = remote.description.entries.values().map(|entry| entry.digest).collect();
+        let missing = missing.to_vec();
         Ok(blocking(move || compose(&index, &missing, packages, &whole)).await)
     }
 }
@@ -100,10 +143,6 @@ fn missing(store: &Store, description: &Description) -> Vec<(EntryPath, Descript
 
 fn bytes_of(entries: &[(EntryPath, Descriptor)]) -> u64 {
     entries.iter().map(|(_, blob)| blob.size).fold(0, u64::saturating_add)
-}
-
-fn is_worth(missing: &[(EntryPath, Descriptor)]) -> bool {
-    bytes_of(missing) >= WORTH_AN_INDEX
 }
 
 /// The packages on this machine that are likely to have parts of this one: the version before, the package that it

@@ -9,6 +9,7 @@ use briq_spec::{Blake3Digest, PackageName, Sha256Digest};
 use semver::Version;
 
 use crate::artifact::{Description, MODEL_MANIFEST, PACKAGE_DIGEST, PACKAGE_NAME, VERSION};
+use crate::attachment;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::layout::{Layout, read_limited};
 use crate::oci::{Descriptor, IMAGE_MANIFEST, Index, REF_NAME};
@@ -203,13 +204,28 @@ pub(crate) fn replace_version(index: &mut Index, repository: &Repository, entry:
     else {
         return put(index, entry.clone());
     };
-    let (old, kept) = (old.digest, [PUBLISHED, YANKED].map(|name| Some((name, old.annotation(name)?.to_owned()))));
-    let mut entry = entry.clone();
+    let kept = [PUBLISHED, YANKED].map(|name| Some((name, old.annotation(name)?.to_owned())));
+    let (old, mut entry) = (old.clone(), entry.clone());
     entry.annotations.extend(kept.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)));
-    for alias in index.manifests.iter_mut().filter(|other| other.digest == old && belongs(other, repository)) {
+    for alias in index.manifests.iter_mut().filter(|other| other.digest == old.digest && belongs(other, repository)) {
         (alias.digest, alias.size) = (entry.digest, entry.size);
     }
     put(index, entry);
+    forget_attachments(index, &[old]);
+}
+
+/// Forgets what [hangs](attachment) on manifests whose entries went, where their repository has none of them any more.
+pub(crate) fn forget_attachments(index: &mut Index, gone: &[Descriptor]) {
+    for subject in gone {
+        let Some(repository) = repository_of(subject) else { continue };
+        let own = |entry: &Descriptor| belongs(entry, &repository);
+        if index.manifests.iter().any(|entry| entry.digest == subject.digest && own(entry)) {
+            continue;
+        }
+        let hangs =
+            |entry: &Descriptor| attachment::is_one(entry) && subject_of(entry) == Some(subject.digest) && own(entry);
+        index.manifests.retain(|entry| !hangs(entry) || tag_of_entry(entry).is_some());
+    }
 }
 
 /// The repository of an entry, if Briq wrote it.

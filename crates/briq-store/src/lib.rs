@@ -46,6 +46,7 @@ mod store;
 mod versions;
 
 pub mod artifact;
+pub mod attachment;
 pub mod oci;
 
 mod catalog;
@@ -64,7 +65,7 @@ pub use error::{NoHome, StoreError, StoreErrorKind};
 pub use gc::{Collected, GcOptions};
 pub use home::Home;
 pub use index::{VersionRecord, tag_of, version_of};
-pub use ingest::{BlobWriter, Ingest};
+pub use ingest::{Aside, BlobWriter, Ingest};
 pub use repository::Repository;
 pub use selection::best;
 pub use session::{Published, Session, media_type_of};

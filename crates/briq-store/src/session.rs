@@ -3,9 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use briq_package::Package;
+use briq_package::chunks::Index;
 use briq_spec::{Sha256Digest, Signature};
 
 use crate::artifact::{Artifact, Description, Source};
+use crate::attachment::{self, EMPTY_CONFIG, INDEX_TYPE};
 use crate::catalog::Catalog;
 use crate::compatibility;
 use crate::error::{StoreError, StoreErrorKind};
@@ -13,12 +15,10 @@ use crate::index::{self, VersionRecord};
 use crate::ingest::{BlobWriter, Ingest};
 use crate::layout::sha256;
 use crate::locks::{self, Held};
-use crate::oci::{Descriptor, IMAGE_MANIFEST, Manifest};
+use crate::oci::{Annotations, Descriptor, IMAGE_MANIFEST, Manifest};
 use crate::repository::Repository;
 use crate::store::Store;
 use crate::writer::Writer;
-
-const CHUNK: usize = 4 << 20;
 
 /// What became of a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub struct Published {
     pub record: VersionRecord,
     /// Whether the very same package was there before.
     pub already_there: bool,
+    /// Whether what it takes to serve updates in parts is beside it: true for a package that was published and is large enough
+    /// to need it. Where it could not be written, the package is whole without it, and publishing it again tries again.
+    pub indexed: bool,
 }
 
 /// A version that wants to be admitted.
@@ -68,7 +71,8 @@ impl Store {
     ///
     /// The version appears when all its bytes are on the disk, in one step. Publishing the same package again changes
     /// nothing, except that damaged or missing blobs are replaced, and that seals it comes with take the place of
-    /// those that were there.
+    /// those that were there. Its [chunk index](briq_package::chunks) follows, so that who fetches it from a server over this
+    /// store moves only what changed; that this fails is no error.
     ///
     /// # Errors
     /// The version exists with other bytes (`is_conflict`), it is raised by less than what its signature demands
@@ -88,7 +92,9 @@ impl Store {
             session.ingest_layer(package, layer, source)?;
         }
         session.put_blob(&artifact.config)?;
-        session.adopt(&repository, &artifact.manifest)
+        let published = session.adopt(&repository, &artifact.manifest)?;
+        let indexed = session.ensure_index(package, &repository, &published.record.manifest).unwrap_or(false);
+        Ok(Published { indexed, ..published })
     }
 }
 
@@ -117,17 +123,50 @@ impl Session {
 
     fn ingest_layer(&self, package: &Package, layer: &Descriptor, source: &Source) -> Result<(), StoreError> {
         let Ingest::Wanted(mut writer) = self.ingest(&layer.digest, layer.size)? else { return Ok(()) };
-        let bytes = match source {
-            Source::Manifest => package.manifest_bytes(),
-            Source::Seal(seal) => &seal.bytes,
-            Source::Entry(path) => package.read(path).map_err(|error| {
-                StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
-            })?,
-        };
         // What an interrupted publication left is not worth hashing twice: the whole is here.
         writer.restart()?;
-        bytes.chunks(CHUNK).try_for_each(|chunk| writer.write(chunk))?;
+        match source {
+            Source::Manifest => writer.write(package.manifest_bytes())?,
+            Source::Seal(seal) => writer.write(&seal.bytes)?,
+            Source::Entry(path) => {
+                let bytes = package.read(path).map_err(|error| {
+                    StoreError::new(format!("publish entry {path}"), StoreErrorKind::Package(Box::new(error)))
+                })?;
+                match package.extent(path) {
+                    Some(extent) => writer.share(bytes, &extent)?,
+                    None => writer.write(bytes)?,
+                }
+            }
+        }
         writer.finish()
+    }
+
+    /// Hangs the chunk index of a package on its manifest, unless there is one; false where it is too small to need one.
+    fn ensure_index(
+        &self,
+        package: &Package,
+        repository: &Repository,
+        manifest: &Sha256Digest,
+    ) -> Result<bool, StoreError> {
+        let there = self.store.referrers(repository, manifest)?;
+        if there.iter().any(|entry| entry.artifact_type.as_deref() == Some(INDEX_TYPE)) {
+            return Ok(true);
+        }
+        let doing = || format!("index package {}", package.digest());
+        let index =
+            Index::of(package).map_err(|error| StoreError::new(doing(), StoreErrorKind::Package(Box::new(error))))?;
+        if index.is_empty() {
+            return Ok(false);
+        }
+        let bytes = index.to_bytes();
+        let layer = (self.put_blob(&bytes)?, bytes.len() as u64);
+        self.put_blob(EMPTY_CONFIG)?;
+        let subject = (*manifest, self.store.manifest(manifest)?.len() as u64);
+        let document = attachment::document(INDEX_TYPE, subject, layer, Annotations::new());
+        let document =
+            serde_json::to_vec(&document).map_err(|error| StoreError::new(doing(), StoreErrorKind::Json(error)))?;
+        self.put_manifest(repository, None, IMAGE_MANIFEST, &document)?;
+        Ok(true)
     }
 
     /// Records a package whose blobs are all in the store: the last step of a publication or a pull.
@@ -146,7 +185,8 @@ impl Session {
         let entry = index::version_entry(repository, &description, (digest, manifest.len() as u64), now());
         let writer = Writer::open(layout)?;
         let catalog = writer.catalog()?;
-        let published = |record, already_there| Published { repository: repository.clone(), already_there, record };
+        let published =
+            |record, already_there| Published { repository: repository.clone(), record, already_there, indexed: false };
         match self.admit(&catalog, repository, &candidate)? {
             Admitted::There(record) => return Ok(published(record, true)),
             Admitted::New => writer.put(&catalog, entry.clone())?,

@@ -6,7 +6,7 @@ use semver::Version;
 use crate::catalog::Catalog;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::index;
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Index};
 use crate::repository::Repository;
 use crate::selection;
 use crate::store::Store;
@@ -78,12 +78,9 @@ impl Store {
         let doing = format!("remove {repository} {version}");
         let writer = Writer::open(&self.layout)?;
         let target = find(&writer.catalog()?, &repository, version, &doing)?.digest;
-        writer.rewrite(|index| {
-            index
-                .manifests
-                .retain(|entry| entry.digest != target || index::repository_of(entry).as_ref() != Some(&repository));
-            Ok(())
-        })
+        let of_it =
+            |entry: &Descriptor| entry.digest == target && index::repository_of(entry).as_ref() == Some(&repository);
+        writer.rewrite(|index| Ok(remove(index, of_it))).map(drop)
     }
 
     /// Removes every entry of a repository that has this manifest; false when there was none.
@@ -99,12 +96,17 @@ impl Store {
     }
 
     fn remove_entries(&self, matches: impl Fn(&Descriptor) -> bool) -> Result<bool, StoreError> {
-        Writer::open(&self.layout)?.rewrite(|index| {
-            let before = index.manifests.len();
-            index.manifests.retain(|entry| !matches(entry));
-            Ok(index.manifests.len() < before)
-        })
+        Writer::open(&self.layout)?.rewrite(|index| Ok(remove(index, matches)))
     }
+}
+
+/// Removes entries, and what hangs on the manifests that went with them; false when there were none.
+fn remove(index: &mut Index, matches: impl Fn(&Descriptor) -> bool) -> bool {
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut index.manifests).into_iter().partition(|entry| matches(entry));
+    index.manifests = kept;
+    index::forget_attachments(index, &gone);
+    !gone.is_empty()
 }
 
 fn find(catalog: &Catalog, repository: &Repository, version: &Version, doing: &str) -> Result<Descriptor, StoreError> {

@@ -1,6 +1,6 @@
 //! Makes the package file of a parcel.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 
 use briq_spec::Blake3Digest;
@@ -45,6 +45,17 @@ impl Parcel {
         let size = self.base_of(base).and_then(|base| self.expand_fallible(base, target));
         let size = size.map_err(|fault| self.explain("expand", fault))?;
         Ok(Expanded { digest: self.digest(), size })
+    }
+
+    /// The entries, each to be decoded by itself, for whoever does not want the package as one file.
+    ///
+    /// # Errors
+    /// When the base is missing or another one than the parcel needs, or the parcel is damaged.
+    pub fn decoders<'p>(&'p self, base: Option<&'p Package>) -> Result<Vec<Decoder<'p>>, PackageError> {
+        let outlined = self.base_of(base).and_then(|base| Ok((base, self.outline(base)?)));
+        let (base, coded) = outlined.map_err(|fault| self.explain("decode", fault))?;
+        let entries = self.manifest.entries.iter().zip(coded);
+        Ok(entries.map(|(entry, coded)| Decoder { parcel: self, coded, entry, base }).collect())
     }
 
     /// The package that the entries are told from.
@@ -175,6 +186,31 @@ fn skip_parts(fields: &mut Fields<'_>, entry: &Entry, base: Option<&Package>) ->
 fn lies_in(place: Place, length: u64, base: Option<&Package>) -> bool {
     let entry = base.and_then(|base| base.entries().get(place.entry as usize));
     entry.is_some_and(|entry| place.offset.checked_add(length).is_some_and(|end| end <= entry.size))
+}
+
+/// An entry in a parcel.
+pub struct Decoder<'p> {
+    parcel: &'p Parcel,
+    coded: CodedEntry<'p>,
+    entry: &'p Entry,
+    base: Option<&'p Package>,
+}
+
+impl Decoder<'_> {
+    /// What the manifest says of it.
+    pub fn entry(&self) -> &Entry {
+        self.entry
+    }
+
+    /// Writes its bytes, a few blocks at a time. They count only when it ends well.
+    ///
+    /// # Errors
+    /// When they are not those of the entry, or `sink` refuses them.
+    pub fn write(&self, sink: &mut dyn Write) -> Result<(), PackageError> {
+        let stream = Stream { coded: &self.coded, entry: self.entry, base: self.base };
+        let put = &mut |bytes: &[u8]| sink.write_all(bytes).map_err(|source| Fault::io("it cannot be written", source));
+        stream.checked(put).map_err(|fault| self.parcel.explain("decode", fault.in_entry(&self.entry.path)))
+    }
 }
 
 /// The bytes of an entry on their way into the package.

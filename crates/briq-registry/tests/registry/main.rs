@@ -4,6 +4,7 @@
 
 mod access;
 mod credentials;
+mod deltas;
 mod interop;
 mod peers;
 mod resolving;

@@ -50,7 +50,7 @@ fn is_whole(told: &Told) -> bool {
     told.last.bytes_moved > FEW * TENSOR_BYTES as u64
 }
 
-fn packed(folder: &Path, version: &str, weights: Vec<u8>) -> Arc<Package> {
+pub(crate) fn packed(folder: &Path, version: &str, weights: Vec<u8>) -> Arc<Package> {
     Sample { version, weights, ..Sample::default() }.write(folder)
 }
 
@@ -59,12 +59,12 @@ async fn push(peer: &Peer, package: &Arc<Package>) {
 }
 
 /// What a pull told.
-struct Told {
-    last: Snapshot,
-    warnings: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) last: Snapshot,
+    pub(crate) warnings: Vec<String>,
 }
 
-async fn pull(peer: &Peer, package: &Package, store: &Store) -> Told {
+pub(crate) async fn pull(peer: &Peer, package: &Package, store: &Store) -> Told {
     let (last, warnings) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Vec::new())));
     let (snapshots, texts) = (Arc::clone(&last), Arc::clone(&warnings));
     let progress = Progress::new(move |now| *snapshots.lock().unwrap() = Some(now))
@@ -140,6 +140,28 @@ async fn a_fine_tune_takes_from_its_base() {
     push(&peer, &tuned).await;
     let told = pull(&peer, &tuned, &store).await;
     assert!(is_small(&told), "{:?}", told.last);
+}
+
+/// What was published to a store has an index there, for pulls from a server over it and from where it is pushed on to.
+#[tokio::test]
+async fn a_store_serves_updates_of_what_was_published_to_it() {
+    let ((folder, store), (_remote_folder, remote_store)) = (store(), crate::samples::store());
+    let old = packed(folder.path(), "1.0.0", before());
+    let new = packed(folder.path(), "1.1.0", after());
+    for package in [&old, &new] {
+        assert!(remote_store.publish(package).unwrap().indexed);
+    }
+    store.publish(&old).unwrap();
+    let peer = own(&remote_store).await;
+    let told = pull(&peer, &new, &store).await;
+    assert!(is_small(&told) && told.warnings.is_empty(), "{told:?}");
+
+    for (peer, _guard) in all().await {
+        let (_folder, store) = crate::samples::store();
+        store.publish(&old).unwrap();
+        push(&peer, &Arc::new(remote_store.package(&new.digest()).unwrap())).await;
+        assert!(is_small(&pull(&peer, &new, &store).await));
+    }
 }
 
 /// A registry of ours with two versions, and a store that has the first one of them.
@@ -254,6 +276,8 @@ async fn lying(lie: impl Fn(&Package, &Package) -> Vec<u8>) -> Told {
     let old = packed(folder.path(), "1.0.0", before());
     let new = packed(folder.path(), "1.1.0", after());
     let published = remote_store.publish(&new).unwrap();
+    let truth = remote_store.referrers(digits(), &published.record.manifest).unwrap().remove(0);
+    assert!(remote_store.remove_manifest(&Repository::local(digits()), &truth.digest).unwrap());
     let session = remote_store.session().unwrap();
     let (config, index) = (session.put_blob(b"{}").unwrap(), lie(&old, &new));
     let layer = session.put_blob(&index).unwrap();
@@ -336,12 +360,12 @@ async fn a_push_whose_index_is_refused_warns() {
     assert_eq!(referrers(&calm, &describe(&calm).await).await.len(), 1);
 }
 
-async fn describe(peer: &Peer) -> Remote {
+pub(crate) async fn describe(peer: &Peer) -> Remote {
     peer.client().resolve(&digits(), &Selector::Any, &Machine::ANY).await.unwrap()
 }
 
 /// The types of what refers to a package, as any client sees it.
-async fn referrers(peer: &Peer, remote: &Remote) -> Vec<String> {
+pub(crate) async fn referrers(peer: &Peer, remote: &Remote) -> Vec<String> {
     let http = reqwest::Client::new();
     let get = async |path: String| {
         let accept = "application/vnd.oci.image.index.v1+json";

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use briq_spec::{Selector, Sha256Digest};
+use briq_store::attachment::INDEX_TYPE;
 use briq_store::{Collected, GcOptions, Ingest, Repository, Store, StoreErrorKind};
 use serde_json::json;
 
@@ -147,4 +148,52 @@ fn referrers_live_as_long_as_their_subject() {
     assert_eq!(store.manifest_of(name(), &first).unwrap(), None);
     assert_eq!(store.manifest_of(name(), &second).unwrap(), None);
     assert_eq!(store.manifest_of(name(), &tagged).unwrap().unwrap().digest, tagged);
+}
+
+/// A package large enough to have a chunk index.
+fn published(store: &Store, folder: &std::path::Path, version: &str, byte: u8) -> Sha256Digest {
+    let published = store.publish(&package(folder, version, &[byte; 100_000])).unwrap();
+    assert!(published.indexed);
+    let found = store.referrers(name(), &published.record.manifest).unwrap();
+    assert_eq!(found.iter().map(|entry| entry.artifact_type.as_deref()).collect::<Vec<_>>(), [Some(INDEX_TYPE)]);
+    published.record.manifest
+}
+
+/// Whatever the age of the index, and however the package is removed.
+#[test]
+fn an_index_goes_with_its_package() {
+    let (folder, store) = store();
+    let kept = published(&store, folder.path(), "1.0.0", 1);
+    let hour = GcOptions { keep_younger_than: Duration::from_secs(3600), ..ALL };
+    let remove: [fn(&Store, &Sha256Digest); 3] = [
+        |store, _| store.remove(name(), &"1.1.0".parse().unwrap()).unwrap(),
+        |store, manifest| assert!(store.remove_manifest(&Repository::local(name()), manifest).unwrap()),
+        |store, _| assert!(store.untag(&Repository::local(name()), "1.1.0").unwrap()),
+    ];
+    for remove in remove {
+        let gone = published(&store, folder.path(), "1.1.0", 2);
+        let alias = "new".parse().unwrap();
+        store.set_alias(name(), &alias, &"1.1.0".parse().unwrap()).unwrap();
+        store.gc(&hour).unwrap();
+        assert_eq!(store.referrers(name(), &gone).unwrap().len(), 1);
+        remove(&store, &gone);
+        // It keeps the manifest where the tag of the version alone was removed.
+        let left = store.referrers(name(), &gone).unwrap().len();
+        assert_eq!(store.remove_alias(name(), &alias).unwrap(), left > 0);
+        assert_eq!(store.referrers(name(), &gone).unwrap(), []);
+        // What is of the package alone, and of its index the manifest and the layer.
+        assert_eq!(store.gc(&ALL).unwrap().blobs, 4 + 2);
+        assert_eq!(store.referrers(name(), &kept).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn publishing_again_adds_a_missing_index() {
+    let (folder, store) = store();
+    let manifest = published(&store, folder.path(), "1.0.0", 1);
+    let index = store.referrers(name(), &manifest).unwrap().remove(0);
+    assert!(store.remove_manifest(&Repository::local(name()), &index.digest).unwrap());
+    assert_eq!(published(&store, folder.path(), "1.0.0", 1), manifest);
+    let small = store.publish(&package(folder.path(), "1.0.1", &[1; 100])).unwrap();
+    assert!(!small.indexed, "a small package needs none");
 }

@@ -12,5 +12,6 @@ mod resolve;
 mod samples;
 mod scale;
 mod sealed;
+mod sharing;
 mod skopeo;
 mod stress;
