@@ -14,7 +14,9 @@ mod briq;
 mod outcome;
 pub mod peers;
 mod port;
+mod serving;
 
 pub use briq::{Briq, program};
 pub use outcome::Outcome;
 pub use port::free_address;
+pub use serving::Serving;

@@ -3,15 +3,14 @@
 //! `import/adapter/make.py` made the files with torch and peft, answers included: `plain` are the network's, `adapted` those
 //! with the adapter. Its weights lie in both orientations, in shards and in the graph; ranks and scales differ by module.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 
-use briq_tests::{Briq, peers};
+use briq_tests::{Briq, Serving, peers};
 use serde_json::Value;
 
-fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/import/adapter");
     folder.join(name).display().to_string()
 }
@@ -81,30 +80,6 @@ fn an_adapter_answers_as_onnx_runtime_does_on_merged_weights() {
     let worst = ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f64::max);
     assert!(worst <= 1e-5, "{worst}");
     println!("the largest difference is {worst:e}");
-}
-
-/// A server of ours that ends with the test.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Serving {
-    /// Starts a verb that serves, and gives the address that it says.
-    fn start(briq: &Briq, arguments: &[&str]) -> (Self, String) {
-        let mut command = briq.command(arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let address = stderr
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once(" on ")?.1.replace("http://", "")));
-        (Self(child), address.expect("it says where it serves"))
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use briq_tests::Briq;
+use briq_tests::{Briq, Serving};
 
 /// A home with `old.briq` and `new.briq`, which differ by some steps of training.
 fn two_versions() -> Briq {
@@ -53,4 +53,20 @@ fn a_delta_is_small_and_finds_its_base_in_the_store() {
     briq.run(["publish", "step.briqz"]).succeeds();
     let resolved = briq.run(["resolve", "iris@^1", "--json"]).succeeds().json();
     assert_eq!(resolved["digest"], delta["digest"]);
+}
+
+#[test]
+fn a_delta_is_put_beside_what_is_published() {
+    let briq = two_versions();
+    let root = briq.folder().join("registry").display().to_string();
+    let (_registry, address) =
+        Serving::start(&briq, &["registry", "serve", "--listen", "127.0.0.1:0", "--root", &root]);
+    let team = format!("http://{address}/team");
+    briq.run(["publish", "old.briq", "--registry", &team]).succeeds();
+    let publish = ["publish", "new.briq", "--registry", &team, "--delta-from", "old.briq", "--json"];
+    let published = briq.run(publish).succeeds().json();
+    let size = fs::metadata(briq.folder().join("new.briq")).expect("it was written").len();
+    assert!(published["delta"].as_u64().is_some_and(|delta| 0 < delta && delta < size), "{published}");
+    assert_eq!(briq.run(publish).succeeds().json()["delta"], published["delta"], "it is not made twice");
+    briq.run(["publish", "new.briq", "--delta-from", "old.briq"]).exits(2);
 }

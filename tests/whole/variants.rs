@@ -5,10 +5,7 @@ use std::path::Path;
 use briq_tests::{Briq, Outcome, peers};
 use serde_json::Value;
 
-fn sample(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/import/adapter");
-    folder.join(name).display().to_string()
-}
+use crate::adapters::sample;
 
 /// A network, and variants of it: in half precision, and for GPUs with much memory.
 fn cast(briq: &Briq) {

@@ -9,7 +9,8 @@ use briq_registry::{Client, Endpoint, PushOptions};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::{parcel, progress};
+use crate::output::bytes;
+use crate::{locate, parcel, progress};
 
 /// Publish a package: to the local store, or to any OCI registry
 #[derive(clap::Args)]
@@ -19,6 +20,10 @@ pub(crate) struct Arguments {
     /// host[:port][/path] of an OCI registry, http:// for one without TLS [default: the local store]
     #[arg(long, value_name = "URL")]
     registry: Option<String>,
+    /// Put a delta from this package beside it, for those who have that one, such as the version before or the base of a
+    /// fine-tune
+    #[arg(long, value_name = "REF", requires = "registry")]
+    delta_from: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -28,6 +33,9 @@ struct Report {
     digest: String,
     place: String,
     already_there: bool,
+    /// Bytes of the delta that is beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<u64>,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -36,11 +44,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     warn_without_base(&package, context)?;
     let report = match &arguments.registry {
         None => to_store(context, &package)?,
-        Some(registry) => to_registry(context, package, registry)?,
+        Some(registry) => {
+            let base = arguments.delta_from.as_ref().map(|base| locate::package(context, base)).transpose()?;
+            to_registry(context, package, registry, base)?
+        }
     };
+    if arguments.delta_from.is_some() && report.delta.is_none() {
+        context.output.note("no delta was put beside it: it would not be shorter than the package");
+    }
     context.output.data(&report, |report| {
         let state = if report.already_there { "was there already" } else { "published" };
-        format!("{}@{} {state} in {}  {}", report.name, report.version, report.place, report.digest)
+        let delta = report.delta.map(|delta| format!(" (delta of {})", bytes(delta))).unwrap_or_default();
+        format!("{}@{} {state} in {}  {}{delta}", report.name, report.version, report.place, report.digest)
     })
 }
 
@@ -66,12 +81,14 @@ fn to_store(context: &Context, package: &Package) -> anyhow::Result<Report> {
         digest: package.digest().to_string(),
         place: "the local store".into(),
         already_there: published.already_there,
+        delta: None,
     })
 }
 
-fn to_registry(context: &Context, package: Package, registry: &str) -> anyhow::Result<Report> {
+fn to_registry(context: &Context, package: Package, registry: &str, base: Option<Package>) -> anyhow::Result<Report> {
     let endpoint: Endpoint = registry.parse().context("cannot read the registry's address")?;
-    let options = PushOptions { progress: progress::transfer("pushing"), ..PushOptions::default() };
+    let (progress, delta_from) = (progress::transfer("pushing"), base.map(Arc::new));
+    let options = PushOptions { progress, delta_from, ..PushOptions::default() };
     let package = Arc::new(package);
     let pushed = context.wait(async {
         let client = Client::from_env(endpoint).await?;
@@ -83,5 +100,6 @@ fn to_registry(context: &Context, package: Package, registry: &str) -> anyhow::R
         digest: pushed.digest.to_string(),
         place: registry.to_owned(),
         already_there: pushed.already_there,
+        delta: pushed.delta,
     })
 }

@@ -113,12 +113,13 @@ fn hang(store: &Store, package: &Package, base: &Package, bytes: &[u8]) {
 
 #[tokio::test]
 async fn a_delta_that_lies_costs_no_more_than_bytes() {
+    type Lie = fn(Vec<u8>) -> Vec<u8>;
     let coded = |package: &Package, base: Option<&Package>| {
         let mut bytes = Vec::new();
         briq_package::parcel::encode(package, base, &mut bytes).unwrap();
         bytes
     };
-    let lies: [(fn(Vec<u8>) -> Vec<u8>, bool, &str); 3] = [
+    let lies: [(Lie, bool, &str); 3] = [
         (|_| b"nonsense".to_vec(), false, "it does not begin as a parcel does"),
         (|bytes| bytes, true, "it makes package blake3:"),
         (|bytes| bytes[..bytes.len() / 2].to_vec(), false, "its bytes do not match the digest at its end"),
