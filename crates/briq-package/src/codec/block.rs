@@ -3,14 +3,20 @@
 use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
 
 use super::{BLOCK_NUMBERS, Coding, Damaged, plane};
 
 /// The planes of the longest number.
 const MOST_PLANES: usize = 8;
 
-/// Noise and skewed bytes are told apart by any level; higher ones look for repetitions, of which weights have few.
+/// Higher levels look longer for repetitions.
 const LEVEL: i32 = 1;
+
+/// In a plane of weights, repetitions other than runs are chance: short ones take longer to read than they save, and hide how
+/// skewed the bytes are. So only long ones are looked for, and not far back.
+const SHORTEST_MATCH: u32 = 7;
+const HASH_LOG: u32 = 6;
 
 /// A plane is compressed where that saves one byte of this many: below, it costs more to read than it saves to send.
 const WORTHWHILE: usize = 32;
@@ -65,7 +71,10 @@ fn take<'c>(coded: &mut &'c [u8], count: usize) -> Result<&'c [u8], Damaged> {
 
 /// What coding needs, kept from one block to the next.
 struct Encoder {
-    zstd: Compressor<'static>,
+    /// For planes of numbers.
+    numbers: Compressor<'static>,
+    /// For bytes as they are.
+    plain: Compressor<'static>,
     planes: Vec<u8>,
     frame: Vec<u8>,
 }
@@ -78,7 +87,8 @@ struct Decoder {
 
 thread_local! {
     static ENCODER: RefCell<Encoder> = RefCell::new(Encoder {
-        zstd: Compressor::new(LEVEL).expect("zstd knows its first level"),
+        numbers: for_numbers(),
+        plain: compressor(),
         planes: Vec::new(),
         frame: vec![0; BLOCK_NUMBERS],
     });
@@ -86,6 +96,18 @@ thread_local! {
         zstd: Decompressor::new().expect("a decompressor without a dictionary can be made"),
         planes: Vec::new(),
     });
+}
+
+fn compressor() -> Compressor<'static> {
+    Compressor::new(LEVEL).expect("zstd knows its first level")
+}
+
+fn for_numbers() -> Compressor<'static> {
+    let mut zstd = compressor();
+    for parameter in [CParameter::MinMatch(SHORTEST_MATCH), CParameter::HashLog(HASH_LOG)] {
+        zstd.set_parameter(parameter).expect("the bounds of zstd hold it");
+    }
+    zstd
 }
 
 /// Codes a block, which is not empty.
@@ -96,7 +118,8 @@ pub(crate) fn encode_block(coding: Coding, numbers: &[u8], base: Option<&[u8]>) 
         4 => plane::split::<u32>,
         _ => plane::split::<u64>,
     };
-    ENCODER.with_borrow_mut(|Encoder { zstd, planes, frame }| {
+    ENCODER.with_borrow_mut(|Encoder { numbers: zstd, plain, planes, frame }| {
+        let zstd = if coding == Coding::PLAIN { plain } else { zstd };
         planes.resize(numbers.len(), 0);
         split(coding.rule, numbers, base, planes);
         let mut coded = Vec::with_capacity(numbers.len() / 2);
