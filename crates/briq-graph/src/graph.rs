@@ -1,6 +1,6 @@
 //! The network as data: named values that flow through nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::{Attribute, ElementType};
@@ -120,6 +120,11 @@ pub enum Data {
 }
 
 impl Graph {
+    /// The initializers by their names, for whoever looks for many of them.
+    pub fn initializers_by_name(&self) -> HashMap<&str, &Initializer> {
+        self.initializers.iter().map(|initializer| (initializer.name.as_str(), initializer)).collect()
+    }
+
     /// The initializer of that name. Takes time linear in their number.
     pub fn initializer(&self, name: &str) -> Option<&Initializer> {
         self.initializers.iter().find(|initializer| initializer.name == name)

@@ -1,8 +1,8 @@
 //! The architecture as a table.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
-use crate::{Graph, GraphError, Node, brackets, plan, shape};
+use crate::{Graph, GraphError, Initializer, Node, brackets, plan, shape};
 
 /// One row of a [`Graph::summary`].
 struct Row {
@@ -20,7 +20,7 @@ impl Graph {
     /// As [`shape::infer`].
     pub fn summary(&self) -> Result<String, GraphError> {
         let shapes = shape::infer(self)?;
-        let mut counted = BTreeSet::new();
+        let mut fresh = self.initializers_by_name();
         let mut rows: Vec<Row> = Vec::new();
         for position in plan::order(self)? {
             let node = &self.nodes[position];
@@ -32,26 +32,22 @@ impl Graph {
             let output = node.outputs.first().and_then(|name| shapes.get(name));
             row.output = output.map(|value| brackets(&value.shape)).unwrap_or_default();
             row.operators.push(node.operator.clone());
-            row.parameters += self.numbers(node, &mut counted);
+            row.parameters += numbers(node, &mut fresh);
         }
         Ok(table(&rows))
     }
 
     /// The number of parameters: elements of floating-point tensors with at least one axis.
     pub fn parameter_count(&self) -> usize {
-        let mut counted = BTreeSet::new();
-        self.nodes.iter().map(|node| self.numbers(node, &mut counted)).sum()
+        let mut fresh = self.initializers_by_name();
+        self.nodes.iter().map(|node| numbers(node, &mut fresh)).sum()
     }
+}
 
-    /// The parameters that a node reads and no earlier one did.
-    fn numbers<'a>(&'a self, node: &'a Node, counted: &mut BTreeSet<&'a str>) -> usize {
-        let fresh = node.inputs.iter().filter(|name| counted.insert(name));
-        let tensors = fresh.filter_map(|name| self.initializer(name));
-        tensors
-            .filter(|tensor| tensor.element.is_float() && !tensor.shape.is_empty())
-            .map(crate::Initializer::count)
-            .sum()
-    }
+/// The parameters that a node reads and no earlier one did: it takes its tensors from those that are fresh.
+fn numbers(node: &Node, fresh: &mut HashMap<&str, &Initializer>) -> usize {
+    let tensors = node.inputs.iter().filter_map(|name| fresh.remove(name.as_str()));
+    tensors.filter(|tensor| tensor.element.is_float() && !tensor.shape.is_empty()).map(Initializer::count).sum()
 }
 
 fn layer(node: &Node) -> &str {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use briq_graph::{ElementType, Graph, weights};
+use briq_graph::{ElementType, Graph, Initializer, weights};
 use briq_package::Draft;
 use briq_spec::manifest::Manifest;
 use briq_spec::{DataType, EntryPath, Signature, TensorSpec};
@@ -54,7 +54,9 @@ impl Contents {
 
     /// Structure and weights of a graph whose values are all in place; the named tensors go into shards, in this order.
     pub(crate) fn network(&mut self, graph: &Graph, names: &[&str]) -> Result<(), ModelError> {
-        let tensors: Vec<weights::Tensor<'_>> = names.iter().filter_map(|name| tensor(graph, name)).collect();
+        let known = graph.initializers_by_name();
+        let tensors: Vec<weights::Tensor<'_>> =
+            names.iter().filter_map(|name| tensor(known.get(name).copied()?)).collect();
         let mut lean = graph.clone();
         let ranges = weights::shards(&tensors, SHARD_BYTES);
         let count = ranges.len();
@@ -131,8 +133,7 @@ fn unwritable(path: &str) -> ModelError {
     ModelError::invalid(format!("cannot pack {path}"))
 }
 
-fn tensor<'g>(graph: &'g Graph, name: &str) -> Option<weights::Tensor<'g>> {
-    let found = graph.initializer(name)?;
+fn tensor(found: &Initializer) -> Option<weights::Tensor<'_>> {
     Some(weights::Tensor { name: &found.name, element: found.element, shape: &found.shape, data: found.inline()? })
 }
 

@@ -4,6 +4,7 @@
 mod comparison;
 mod functions;
 mod layers;
+mod many;
 mod onnx;
 mod pass;
 mod plan;

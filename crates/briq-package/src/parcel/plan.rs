@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use briq_spec::Blake3Digest;
 use briq_spec::manifest::Entry;
 
 use super::read::Place;
@@ -19,28 +20,30 @@ pub(super) struct Stretch {
     pub(super) base: Option<Place>,
 }
 
-/// What a base has to tell from: its tensors by name, type and length.
+/// What a base has to tell from: its tensors by name, type and length, and its entries by what is in them.
 pub(super) struct Likes<'b> {
     pub(super) package: &'b Package,
     tensors: HashMap<(String, String, usize), Place>,
+    contents: HashMap<(Blake3Digest, u64), u32>,
 }
 
 impl<'b> Likes<'b> {
     pub(super) fn of(package: &'b Package) -> Result<Self, Fault> {
         let mut tensors = HashMap::new();
+        let mut contents = HashMap::new();
         for (number, entry) in (0..).zip(package.entries()) {
+            contents.entry((entry.blake3, entry.size)).or_insert(number);
             for Tensor { name, datatype, range } in shard(package, entry)? {
                 let place = Place { entry: number, offset: range.start as u64 };
                 tensors.insert((name, datatype, range.len()), place);
             }
         }
-        Ok(Self { package, tensors })
+        Ok(Self { package, tensors, contents })
     }
 
     /// The entry that has the very bytes.
     pub(super) fn copy_of(&self, entry: &Entry) -> Option<u32> {
-        let mut entries = (0..).zip(self.package.entries());
-        entries.find(|(_, own)| own.blake3 == entry.blake3 && own.size == entry.size).map(|(number, _)| number)
+        self.contents.get(&(entry.blake3, entry.size)).copied()
     }
 
     /// The bytes at a place.
@@ -51,9 +54,9 @@ impl<'b> Likes<'b> {
 
     /// What stands at the beginning of the entry of the same path, if that is so long.
     fn beginning(&self, entry: &Entry, length: usize) -> Option<Place> {
-        let mut entries = (0..).zip(self.package.entries());
-        let (number, _) = entries.find(|(_, own)| own.path == entry.path && own.size >= length as u64)?;
-        Some(Place { entry: number, offset: 0 })
+        let entries = self.package.entries();
+        let number = entries.binary_search_by(|own| own.path.cmp(&entry.path)).ok()?;
+        (entries[number].size >= length as u64).then_some(Place { entry: number as u32, offset: 0 })
     }
 }
 

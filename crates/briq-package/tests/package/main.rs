@@ -12,6 +12,7 @@ mod keys;
 mod killed;
 mod kit;
 mod limits;
+mod many;
 mod mutated_seals;
 mod parcel;
 mod peer;
