@@ -26,8 +26,11 @@ pub fn write(target: &Path) {
     draft.write(target).expect("the folder can be written");
 }
 
-/// Goes with the process.
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder can be made"));
+/// Goes with the process. It lies in memory where Linux has a place there: what is written is flushed.
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    folder.expect("a temporary folder can be made")
+});
 
 /// A file that a target may write.
 pub fn place(name: &str) -> PathBuf {
