@@ -1,3 +1,5 @@
+//! `provenance` under libFuzzer.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| briq_fuzz::targets::provenance(bytes));

@@ -4,7 +4,6 @@
 //! never do the same. What runs have found worth keeping lies in `fuzz/seeds`, which the tests of `fuzz/` replay.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
