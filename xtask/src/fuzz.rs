@@ -18,6 +18,9 @@ const SAMPLES: [(&str, &str); 4] = [
     ("pytorch", "crates/briq-import/tests/import/samples"),
 ];
 
+/// What is committed stays small: longer inputs are cut to this.
+const LONGEST_KEPT: &str = "-max_len=1024";
+
 /// What a reading may take. Leaks are not looked for: that takes longer than most readings.
 const LIMITS: [&str; 4] = ["-timeout=20", "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-detect_leaks=0"];
 
@@ -98,18 +101,19 @@ fn run_target(workspace: &Workspace, target: &str, arguments: &Arguments) -> Res
     std::fs::create_dir_all(&corpus).with_context(|| format!("make {}", corpus.display()))?;
     let folders = [corpus].into_iter().chain(seeds(&workspace.root, target));
     // Inputs that are read faster are changed more often.
-    let mut how = vec!["-entropic_scale_per_exec_time=1".to_owned(), "-print_final_stats=1".to_owned()];
+    let mut how = vec![format!("-max_len={}", longest(target)), "-print_final_stats=1".to_owned()];
+    how.push("-entropic_scale_per_exec_time=1".to_owned());
     how.extend(arguments.ends());
     fuzz(workspace, target, &arguments.sanitizer, folders, &how)?;
     if arguments.keep { keep(workspace, target, arguments) } else { Ok(()) }
 }
 
-/// Adds to the seeds what reaches code that they do not, and by the shortest input there is.
+/// Adds to the seeds a few short inputs that reach the code that the corpus does and they do not.
 fn keep(workspace: &Workspace, target: &str, arguments: &Arguments) -> Result<()> {
     let folders = ["seeds", "corpus"].map(|folder| workspace.root.join("fuzz").join(folder).join(target));
     std::fs::create_dir_all(&folders[0]).with_context(|| format!("make {}", folders[0].display()))?;
     // Without counters a seed is for a place in the code, not also for how often it is passed.
-    let how = ["-merge=1", "-use_counters=0"].map(str::to_owned);
+    let how = ["-set_cover_merge=1", "-use_counters=0", LONGEST_KEPT].map(str::to_owned);
     fuzz(workspace, target, &arguments.sanitizer, folders, &how)
 }
 
@@ -123,8 +127,8 @@ fn fuzz(
 ) -> Result<()> {
     let mut command = workspace.cargo("fuzz");
     command.envs(ENVIRONMENT).args(["run", "--features", "libfuzzer", "--sanitizer", sanitizer, target]);
-    command.args(folders).arg("--").args(LIMITS).arg(format!("-max_len={}", longest(target)));
-    process::run(command.args(how))
+    command.args(folders).arg("--").args(LIMITS).args(how);
+    process::run(&mut command)
 }
 
 /// The longest input in bytes: most readers have said all they can say long before. Samples may be longer.
