@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use briq_fuzz::sample;
-use briq_package::{Build, Draft, Package, example, seal};
+use briq_package::{Build, Draft, Package, example, parcel, seal};
 
 const RECIPE: &str = r#"[package]
 name = "digits"
@@ -77,6 +77,12 @@ fn main() -> std::io::Result<()> {
     )?;
     write("recipe", "sample", RECIPE.as_bytes())?;
     write("lock", "sample", LOCK.as_bytes())?;
+    for (name, base) in [("alone", None), ("based", Some(&**package))] {
+        let mut parcel = Vec::new();
+        parcel::encode(package, base, &mut parcel).expect("the sample is whole");
+        // The target sets the digest at the end itself.
+        write("delta", name, &parcel[..parcel.len() - 32])?;
+    }
     let header = (SHARD.len() as u64).to_le_bytes();
     write("shard", "sample", &[&header, SHARD.as_bytes(), &[0; 11]].concat())?;
     let mut references = references.iter().enumerate();

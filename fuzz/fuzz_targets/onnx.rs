@@ -1,26 +1,5 @@
-//! An ONNX model: decoded, its shapes inferred, planned, optimised, compared, encoded.
+//! `onnx` under libFuzzer.
 
 #![no_main]
 
-use briq_fuzz::nothing::Nothing;
-use briq_graph::comparison::compare;
-use briq_graph::pass::{Pass, optimize};
-use briq_graph::plan::Plan;
-use briq_graph::{onnx, shape};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(graph) = onnx::decode(bytes) else { return };
-    let _ = shape::infer(&graph);
-    let _ = onnx::encode(&graph);
-    let planned = Plan::new(&graph).is_ok();
-    if let Ok(found) = compare(&graph, &graph) {
-        assert_eq!(found.pairs.len(), graph.nodes.len(), "a graph has other nodes than itself");
-    }
-    for passes in [Pass::INFERENCE, Pass::TRAINING] {
-        match optimize(graph.clone(), passes, &mut Nothing) {
-            Ok((after, _)) => assert!(!planned || Plan::new(&after).is_ok(), "optimised, and no longer to be planned"),
-            Err(error) => assert!(!planned, "planned, and not to be optimised: {error}"),
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| briq_fuzz::targets::onnx(bytes));

@@ -1,20 +1,5 @@
-//! A package file: opened, verified; and as the manifest of a package in a store.
+//! `package` under libFuzzer.
 
 #![no_main]
 
-use briq_package::{Options, Package};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    for allow_prefix in [false, true] {
-        let Ok(package) = Package::from_bytes(bytes.to_vec(), Options { allow_prefix }) else { continue };
-        let verified = package.verify();
-        let readable = package.entries().iter().all(|entry| package.read(&entry.path).is_ok());
-        assert!(verified.is_err() || readable, "what was verified cannot be read");
-        let _ = package.provenance();
-    }
-    if let Ok(package) = Package::from_blobs(bytes.to_vec(), |_| "absent".into()) {
-        assert_eq!(package.manifest_bytes(), bytes);
-        assert!(package.entries().is_empty() || package.verify().is_err(), "an entry that is absent was verified");
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| briq_fuzz::targets::package(bytes));

@@ -1,8 +1,9 @@
-//! What the fuzz targets share.
+//! The fuzz targets, and what they share.
 //!
-//! Each file of `fuzz_targets` hands bytes to one reader. It must not panic, run out of memory or hang; and where
-//! it accepts them, what it says must hold together.
+//! A target is a function of bytes. Each file of `fuzz_targets` has libFuzzer call one, and `tests/replay.rs` hands them
+//! the inputs of `seeds`, without libFuzzer.
 
-pub mod nothing;
+mod nothing;
 pub mod sample;
-pub mod signing;
+mod signing;
+pub mod targets;

@@ -6,7 +6,7 @@ use briq_graph::pass::Evaluate;
 use briq_graph::{Graph, Initializer};
 
 /// Computes nothing; it has the bytes that lie in the graph.
-pub struct Nothing;
+pub(crate) struct Nothing;
 
 impl Evaluate for Nothing {
     fn bytes<'a>(&'a self, initializer: &'a Initializer) -> Option<Cow<'a, [u8]>> {

@@ -1,10 +1,11 @@
 //! A package, and packages of given bytes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use briq_package::seal::{PrivateKey, Trust};
 use briq_package::{Draft, Options, Package, example};
+use tempfile::TempDir;
 
 /// The sample, written once and read.
 pub static PACKAGE: LazyLock<Package> = LazyLock::new(|| {
@@ -23,6 +24,17 @@ pub fn write(target: &Path) {
         draft.add_bytes(path.parse().expect("the literal is a legal path"), vec![b'x'; length]).expect("it is fresh");
     }
     draft.write(target).expect("the folder can be written");
+}
+
+/// Goes with the process. It lies in memory where Linux has a place there: what is written is flushed.
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    folder.expect("a temporary folder can be made")
+});
+
+/// A file that a target may write.
+pub fn place(name: &str) -> PathBuf {
+    FOLDER.path().join(name)
 }
 
 /// The key that everybody has.

@@ -4,6 +4,7 @@
 //! the part of JSON Schema that it uses is known here.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 use toml::Spanned;
@@ -14,11 +15,13 @@ use super::position::{Step, Tree};
 use super::suggest::{nearest, quoted_list};
 use crate::schema::recipe_schema;
 
+/// Derived once: that takes longer than to read a recipe.
+static SCHEMA: LazyLock<Value> = LazyLock::new(recipe_schema);
+
 /// Checks a tree against the schema of a recipe.
 pub(super) fn check(tree: &Tree<'_>) -> Result<(), RecipeError> {
-    let schema = recipe_schema();
-    let mut walk = Walk { tree, definitions: schema.get("$defs"), path: Vec::new() };
-    walk.table(&schema, tree.root.get_ref(), tree.root.span())
+    let mut walk = Walk { tree, definitions: SCHEMA.get("$defs"), path: Vec::new() };
+    walk.table(&SCHEMA, tree.root.get_ref(), tree.root.span())
 }
 
 struct Walk<'w, 't> {
