@@ -128,7 +128,7 @@ impl BlobWriter {
     pub fn share(&mut self, bytes: &[u8], extent: &Extent) -> Result<(), StoreError> {
         self.check_room(bytes.len())?;
         let before = self.offset;
-        if let Some(head) = extent.head(before) {
+        if let Some(head) = extent.head(before).filter(|head| *head <= bytes.len() as u64) {
             self.write(&bytes[..head as usize])?;
             let rest = extent.part(head, bytes.len() as u64 - head);
             self.catch_up(rest.map_or(0, |rest| rest.share(&self.file, self.offset)))?;

@@ -6,6 +6,7 @@ mod access;
 mod credentials;
 mod deltas;
 mod interop;
+mod killed;
 mod peers;
 mod resolving;
 mod samples;
