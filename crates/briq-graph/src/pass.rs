@@ -69,7 +69,7 @@ use serde::Serialize;
 
 pub use self::constants::MAX_GROWTH;
 use self::rewriter::Rewriter;
-use crate::{Graph, GraphError, Initializer};
+use crate::{Data, Graph, GraphError, Initializer};
 
 /// The domain of the operators that passes make and no file holds: `Conv`, `Gemm`, `Attention`, `Silu`.
 pub const FUSED_DOMAIN: &str = "briq";
@@ -82,6 +82,14 @@ pub trait Evaluate {
     /// Runs a graph that has no inputs and whose initializers are all inline. Returns its outputs in their order, inline,
     /// or `None` where it cannot be run; the nodes then stay in the network.
     fn evaluate(&mut self, graph: &Graph) -> Option<Vec<Initializer>>;
+
+    /// What stands for the product of `weights`, which lie outside of the graph, with `factor`, until somebody reads it under
+    /// the name of `product`: so that large weights are not copied while a graph is rewritten. `None` where it is to be
+    /// evaluated at once.
+    fn defer(&mut self, weights: &Initializer, factor: &Initializer, product: &str) -> Option<Data> {
+        let _ = (weights, factor, product);
+        None
+    }
 }
 
 /// One kind of rewriting.

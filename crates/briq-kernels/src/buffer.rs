@@ -1,6 +1,11 @@
 //! Memory that starts on a cache line: packed weights, and scratch that each thread keeps between calls.
 
+mod slab;
+
 use std::cell::RefCell;
+use std::sync::Arc;
+
+use self::slab::Slab;
 
 /// Numbers in one cache line.
 pub(crate) const LINE: usize = 16;
@@ -10,11 +15,26 @@ pub(crate) const LINE: usize = 16;
 /// Memory that the system hands out is zero already, so none of it is touched before it is written.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    numbers: Vec<f32>,
+    memory: Memory,
     /// Where the first cache line begins.
     start: usize,
     length: usize,
 }
+
+enum Memory {
+    Own(Vec<f32>),
+    /// The numbers from `start` on are this buffer's alone.
+    Part(Arc<Slab>),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+/// Bytes from which memory that lasts comes from a slab.
+const PART: usize = 64 << 10;
 
 impl Buffer {
     /// At least `length` zeros, rounded up to whole lines.
@@ -25,7 +45,14 @@ impl Buffer {
         }
         let numbers = vec![0.0; length + LINE - 1];
         let start = numbers.as_ptr().align_offset(LINE * size_of::<f32>());
-        Self { numbers, start, length }
+        Self { memory: Memory::Own(numbers), start, length }
+    }
+
+    /// The same, from memory that many buffers share: for what stays as long as a network does.
+    pub(crate) fn lasting(length: usize) -> Self {
+        let length = length.next_multiple_of(LINE);
+        let part = if length * size_of::<f32>() < PART { None } else { slab::part(length) };
+        part.map_or_else(|| Self::zeroed(length), |(slab, start)| Self { memory: Memory::Part(slab), start, length })
     }
 
     /// Makes room for at least `length` numbers; what was there before is unspecified.
@@ -49,13 +76,21 @@ impl std::ops::Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.numbers[self.start..self.start + self.length]
+        match &self.memory {
+            Memory::Own(numbers) => &numbers[self.start..self.start + self.length],
+            // SAFETY: this part was handed out to this buffer alone.
+            Memory::Part(slab) => unsafe { slab.part(self.start, self.length) },
+        }
     }
 }
 
 impl std::ops::DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.numbers[self.start..self.start + self.length]
+        match &mut self.memory {
+            Memory::Own(numbers) => &mut numbers[self.start..self.start + self.length],
+            // SAFETY: as above, and the buffer is borrowed mutably.
+            Memory::Part(slab) => unsafe { slab.part_mut(self.start, self.length) },
+        }
     }
 }
 
@@ -122,6 +157,9 @@ mod tests {
     fn copies_start_on_a_line_too() {
         let mut first = Buffer::zeroed(100);
         first[99] = 1.0;
+        let mut lasting = Buffer::lasting(PART);
+        lasting[..112].copy_from_slice(&first);
+        assert!(lasting.len() == PART && lasting[112..].iter().all(|number| *number == 0.0));
         for buffer in [first.clone(), first] {
             assert_eq!(buffer.as_ptr().align_offset(64), 0);
             assert_eq!((buffer.len(), buffer[0], buffer[99]), (112, 0.0, 1.0));

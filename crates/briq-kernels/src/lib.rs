@@ -12,6 +12,7 @@
 //!
 //! - [`simd`]: the vector units, and how a kernel is written for all of them; [`with_team`]: the threads;
 //! - [`activation`] and [`epilogue`]: what follows a product;
+//! - [`Weights`]: what is packed;
 //! - [`matrix`], [`convolution`], [`attention`], [`recurrent`]: products of every kind;
 //! - [`pooling`], [`normalization`], [`softmax`], [`elementwise`], [`reduction`]: what lies between them;
 //! - [`layout`]: channels last and channels first.
@@ -34,8 +35,10 @@ pub mod reduction;
 pub mod simd;
 pub mod softmax;
 mod vector;
+mod weights;
 
 pub use activation::Activation;
 pub use epilogue::Epilogue;
 pub use in_out::InOut;
 pub use parallel::with_team;
+pub use weights::Weights;

@@ -113,7 +113,7 @@ pub(crate) fn apply<'s>(
         let (down, up) = (half(&update.down)?, half(&update.up)?);
         let merged = match parameter.inline() {
             Some(bytes) => merged(update, parameter, bytes, &down, &up)?,
-            None => merged(update, parameter, stored(parameter)?.bytes(), &down, &up)?,
+            None => merged(update, parameter, &stored(parameter)?.bytes(), &down, &up)?,
         };
         parameter.data = Data::Inline(merged);
     }

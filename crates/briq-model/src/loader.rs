@@ -69,7 +69,10 @@ pub fn optimized<'p>(
         let own = shards(layered.package)?;
         adapter::apply(&mut graph, adapter, own.into_values(), |initializer| mapped(&shared, initializer))?;
     }
-    BurnEngine::optimized(&graph, backend, optimization, |initializer| mapped(&shared, initializer))
+    let engine = BurnEngine::optimized(&graph, backend, optimization, |initializer| mapped(&shared, initializer));
+    // What was packed or copied is not read again; what was not comes back page by page.
+    shared.values().for_each(Shared::release);
+    engine
 }
 
 /// The bytes of each shard, by its path.

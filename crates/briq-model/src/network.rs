@@ -1,5 +1,6 @@
 //! A graph whose operators are resolved, ready to run on a device.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,12 +8,14 @@ use std::time::Instant;
 
 use briq_graph::plan::{Plan, Slot, Step};
 use briq_graph::{Attribute, Data, ElementType, Graph, Initializer, Node};
+use briq_kernels::convolution::{self, ConvolutionSpec, Tiling};
 use burn::backend::DispatchDevice;
 use rayon::prelude::*;
 
 use crate::error::ModelError;
 use crate::kernel::{self, Kernel};
 use crate::operator::{self, Call, Fault, Operator, Outcome, Run};
+use crate::optimization::Products;
 use crate::value::{HostTensor, Mapped, Value, on_every_backend, said, upload};
 
 /// The values of a graph's initializers, in the graph's order.
@@ -82,19 +85,27 @@ impl Network {
     }
 
     /// Prepares kernels for a network whose parameters will not change. What they have packed is taken out of
-    /// `parameters`, unless something else reads it.
+    /// `parameters`, unless something else reads it. Those of `products` are multiplied while they are packed.
     ///
     /// # Errors
     /// When the constants of a node contradict each other.
-    pub(crate) fn settle(&mut self, parameters: &mut Parameters) -> Result<(), ModelError> {
+    pub(crate) fn settle(&mut self, parameters: &mut Parameters, products: &Products) -> Result<(), ModelError> {
         if !kernel::serves(&self.device) {
             return Ok(());
         }
         let constants: HashMap<Slot, usize> = self.plan.initializers.iter().copied().collect();
         let Self { graph, plan, operators, device } = self;
         let known = |slot: Slot| constants.get(&slot).map(|&position| parameters[position].clone());
-        let steps = plan.steps.par_iter_mut().zip(operators.par_iter_mut());
-        steps.try_for_each(|(step, prepared)| prepared.settle(step, graph, device, known))?;
+        let geometry = |(step, prepared): (&Step, &Prepared)| {
+            kernel::geometry(&prepared.constant_call(step, graph, device, &mut Run::default(), known))
+        };
+        let geometries: Vec<_> = plan.steps.iter().zip(&*operators).map(geometry).collect();
+        let tilings = tilings(&geometries, parameters);
+        let steps = plan.steps.par_iter_mut().zip(operators.par_iter_mut()).zip(tilings);
+        steps.try_for_each(|((step, prepared), tiling)| {
+            let product = graph.nodes[step.node].input(1).and_then(|name| products.get(name)).cloned();
+            prepared.settle(step, graph, device, known, Run { tiling, product, ..Run::default() })
+        })?;
         self.release(parameters);
         Ok(())
     }
@@ -178,19 +189,32 @@ impl Prepared {
         graph: &Graph,
         device: &DispatchDevice,
         known: impl Fn(Slot) -> Option<Value>,
+        mut run: Run,
     ) -> Result<(), ModelError> {
-        let node = &graph.nodes[step.node];
-        let inputs: Vec<Option<Value>> = step.inputs.iter().map(|slot| slot.and_then(&known)).collect();
-        let constant: Vec<bool> = inputs.iter().map(Option::is_some).collect();
-        let mut run = Run::default();
-        let mut call = Call::new(node, inputs, &mut run, &self.bodies, (device, graph.opset));
-        self.kernel = kernel::prepare(&mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
-        for (slot, (constant, left)) in step.inputs.iter_mut().zip(constant.iter().zip(&call.inputs)) {
-            if *constant && left.is_none() {
+        let mut call = self.constant_call(step, graph, device, &mut run, known);
+        let constant: Vec<bool> = call.inputs.iter().map(Option::is_some).collect();
+        let kernel = kernel::prepare(&mut call).map_err(|fault| ModelError::node(&call.node.label(), fault))?;
+        let left: Vec<bool> = call.inputs.iter().map(Option::is_some).collect();
+        for (slot, (constant, left)) in step.inputs.iter_mut().zip(constant.iter().zip(left)) {
+            if *constant && !left {
                 *slot = None;
             }
         }
+        self.kernel = kernel;
         Ok(())
+    }
+
+    /// A call with what of the node's inputs is constant.
+    fn constant_call<'a>(
+        &'a self,
+        step: &Step,
+        graph: &'a Graph,
+        device: &'a DispatchDevice,
+        run: &'a mut Run,
+        known: impl Fn(Slot) -> Option<Value>,
+    ) -> Call<'a> {
+        let inputs = step.inputs.iter().map(|slot| slot.and_then(&known)).collect();
+        Call::new(&graph.nodes[step.node], inputs, run, &self.bodies, (device, graph.opset))
     }
 
     fn compute(&self, call: &mut Call) -> Outcome {
@@ -201,6 +225,25 @@ impl Prepared {
         }
         (self.operator)(call)
     }
+}
+
+/// How far a network's packed weights may outgrow its weights, in parts of a hundred.
+const EXPANSION: usize = 18;
+
+/// How far they may in any case: in small networks it is speed that counts.
+const FREE_EXPANSION: usize = 4 << 20;
+
+/// What each step may spend of that, given which of them are convolutions.
+fn tilings(geometries: &[Option<ConvolutionSpec>], parameters: &Parameters) -> Vec<Tiling> {
+    let numbers = |value: &Value| match value {
+        Value::Device(_) => value.shape().iter().product::<usize>(),
+        _ => 0,
+    };
+    let bytes = size_of::<f32>() * parameters.iter().map(numbers).sum::<usize>();
+    let specs: Vec<ConvolutionSpec> = geometries.iter().flatten().copied().collect();
+    let mut tilings =
+        convolution::tilings(&specs, (bytes / 100).saturating_mul(EXPANSION).max(FREE_EXPANSION)).into_iter();
+    geometries.iter().map(|geometry| geometry.and_then(|_| tilings.next()).unwrap_or_default()).collect()
 }
 
 /// Runs an operator. What panics in a backend, on tensors that do not fit together, is a fault of this node.
@@ -250,9 +293,9 @@ pub enum Stored<'a> {
 impl Stored<'_> {
     /// The bytes.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Borrowed(bytes) => bytes,
+            Self::Borrowed(bytes) => Cow::Borrowed(bytes),
             Self::Mapped(mapped) => mapped.bytes(),
         }
     }
@@ -286,7 +329,7 @@ fn constant(initializer: &Initializer, stored: &Stored, device: &DispatchDevice)
         let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         return Ok(Value::Device(upload(values, &initializer.shape, device)));
     }
-    let tensor = HostTensor::from_bytes(initializer.element, &initializer.shape, bytes);
+    let tensor = HostTensor::from_bytes(initializer.element, &initializer.shape, &bytes);
     let short =
         || ModelError::invalid(format!("initializer `{}` does not have as many bytes as its shape", initializer.name));
     Ok(Value::placed(tensor.ok_or_else(short)?, device))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use briq_graph::pass::{self, Evaluate, Pass, Report};
-use briq_graph::{Data, Graph, Initializer};
+use briq_graph::{Data, ElementType, Graph, Initializer};
 use burn::backend::DispatchDevice;
 
 use crate::backend::Backend;
@@ -13,7 +13,7 @@ use crate::error::ModelError;
 use crate::network::{Network, Stored, upload_all};
 use crate::operator::Run;
 use crate::runner::{initializer, without_values};
-use crate::value::Value;
+use crate::value::{Mapped, Value};
 
 /// What is done to a graph before it runs: everything, unless told otherwise.
 #[derive(Clone, Debug)]
@@ -71,15 +71,21 @@ impl Optimization {
         &self,
         graph: &Graph,
         external: &HashMap<&'a str, Stored<'a>>,
-    ) -> Result<(Graph, Report), ModelError> {
+    ) -> Result<(Graph, Report, Products), ModelError> {
         let device = Backend::Flex.device()?.as_dispatch().clone();
-        Ok(pass::optimize(graph.clone(), &self.passes, &mut Constants { external, device })?)
+        let mut constants = Constants { external, products: Products::new(), device };
+        let (graph, report) = pass::optimize(graph.clone(), &self.passes, &mut constants)?;
+        Ok((graph, report, constants.products))
     }
 }
+
+/// Weights that are multiplied when they are read, by name.
+pub(crate) type Products = HashMap<String, Mapped>;
 
 /// Computes what follows from constants, on the CPU default.
 struct Constants<'e, 'a> {
     external: &'e HashMap<&'a str, Stored<'a>>,
+    products: Products,
     device: DispatchDevice,
 }
 
@@ -88,7 +94,9 @@ impl Evaluate for Constants<'_, '_> {
         match &initializer.data {
             Data::Inline(bytes) => Some(Cow::Borrowed(bytes)),
             Data::Unset | Data::External { .. } => {
-                self.external.get(initializer.name.as_str()).map(|stored| Cow::Borrowed(stored.bytes()))
+                let name = initializer.name.as_str();
+                let stored = self.external.get(name).map(Stored::bytes);
+                stored.or_else(|| self.products.get(name).map(Mapped::bytes))
             }
         }
     }
@@ -98,11 +106,30 @@ impl Evaluate for Constants<'_, '_> {
         let absent = |initializer: &Initializer| Err(ModelError::no_such_value(&initializer.name));
         let mut parameters = upload_all(graph, &self.device, absent).ok()?;
         let mut network = Network::new(Arc::new(without_values(graph.clone())), &names, self.device.clone()).ok()?;
-        network.settle(&mut parameters).ok()?;
+        network.settle(&mut parameters, &Products::new()).ok()?;
         let values = network.run(&parameters, Vec::new(), &mut Run::default()).ok()?;
         let tensor = |(name, value): (&&str, Value)| initializer(name, value).ok();
         names.iter().zip(values).map(tensor).collect()
     }
+
+    fn defer(&mut self, weights: &Initializer, factor: &Initializer, product: &str) -> Option<Data> {
+        let Some(Stored::Mapped(mapped)) = self.external.get(weights.name.as_str()) else { return None };
+        let whole = weights.element == ElementType::F32 && weights.shape.len() == factor.shape.len();
+        let (axis, factors) = along_one_axis(factor).filter(|_| whole)?;
+        let scaled = mapped.times(&weights.shape, axis, factors)?;
+        self.products.insert(product.to_owned(), scaled);
+        // The name alone finds it; the place tells it from every other.
+        let offset = self.products.len() as u64;
+        Some(Data::External { location: String::new(), offset, length: weights.byte_length() as u64 })
+    }
+}
+
+/// The index of the only axis along which a factor differs, and its numbers.
+fn along_one_axis(factor: &Initializer) -> Option<(usize, Vec<f32>)> {
+    let mut axes = (0..factor.shape.len()).filter(|&axis| factor.shape[axis] != 1);
+    let (axis, None) = (axes.next()?, axes.next()) else { return None };
+    let numbers = factor.inline().filter(|_| factor.element == ElementType::F32)?.as_chunks().0;
+    Some((axis, numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()))
 }
 
 #[cfg(test)]

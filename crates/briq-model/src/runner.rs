@@ -58,10 +58,12 @@ impl Runner {
             outside.insert(initializer.name.as_str(), external(initializer)?);
         }
         let inputs = graph.inputs.clone();
-        let (graph, report) = optimization.apply(graph, &outside)?;
+        let (graph, report, products) = optimization.apply(graph, &outside)?;
         let absent = |name: &str| ModelError::invalid(format!("parameter `{name}` has no value"));
         let mut parameters = upload_all(&graph, &device, |initializer| {
-            outside.get(initializer.name.as_str()).cloned().ok_or_else(|| absent(&initializer.name))
+            let name = initializer.name.as_str();
+            let product = || products.get(name).cloned().map(Stored::Mapped);
+            outside.get(name).cloned().or_else(product).ok_or_else(|| absent(name))
         })?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
@@ -69,7 +71,7 @@ impl Runner {
         with_bodies(&mut graph);
         let mut network = Network::new(Arc::new(graph), &names, device.clone())?;
         if optimization.kernels {
-            network.settle(&mut parameters)?;
+            network.settle(&mut parameters, &products)?;
         }
         Ok(Self { network, parameters, device, inputs, outputs, report })
     }

@@ -87,6 +87,24 @@ impl Backing {
     }
 }
 
+#[cfg(unix)]
+impl Backing {
+    /// Unmaps the pages of an entry for now.
+    fn release(&self, number: usize, bytes: &[u8]) {
+        let map = match self {
+            Self::File { bytes: Bytes::Mapped { map, .. }, .. } => Some(map),
+            Self::File { .. } => None,
+            Self::Blobs { blobs, .. } => blobs[number].map.get(),
+        };
+        let Some(map) = map else { return };
+        let offset = bytes.as_ptr().addr() - map.as_ptr().addr();
+        // SAFETY: the map is of a file and nobody writes to it, so that pages which are dropped come back as they were.
+        let dropped = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, bytes.len()) };
+        // Advice that the system does not take costs memory, and nothing else.
+        drop(dropped);
+    }
+}
+
 /// The bytes of an entry of an open package, which they keep open.
 #[derive(Clone, Debug)]
 pub struct Shared {
@@ -104,6 +122,15 @@ impl Shared {
     /// Where the entry is, and what the manifest says of it.
     pub(crate) fn place(&self) -> (&Backing, usize, &Entry) {
         (&self.backing, self.number, &self.entry)
+    }
+}
+
+impl Shared {
+    /// Gives back the memory that the entry's bytes take in this process, where it is whole pages of its own. They are read
+    /// from the file again when somebody looks at them.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        self.backing.release(self.number, self);
     }
 }
 

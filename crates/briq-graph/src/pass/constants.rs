@@ -20,10 +20,10 @@ pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
     let mut changes = Changes::default();
     let mut inference = Inference::new(rewriter.graph());
     for id in rewriter.order()? {
-        let known = inference.visit(rewriter.node(id)).is_ok();
+        let ready = reads_constants(rewriter, rewriter.node(id)) && inference.visit(rewriter.node(id)).is_ok();
         let folded = match held(rewriter.node(id)) {
             Some(tensor) => Some(vec![tensor]),
-            None if known => computed(rewriter, id, &inference),
+            None if ready => computed(rewriter, id, &inference),
             None => None,
         };
         if let Some(tensors) = folded {
@@ -49,6 +49,11 @@ fn held(node: &Node) -> Option<Initializer> {
     }
 }
 
+/// Whether a node reads nothing that is not constant.
+fn reads_constants(rewriter: &Rewriter<'_>, node: &Node) -> bool {
+    node.inputs.iter().all(|name| name.is_empty() || rewriter.constant(name).is_some())
+}
+
 /// The outputs of a node, where all it reads is constant, what it gives is always the same, and not too large.
 fn computed(rewriter: &mut Rewriter<'_>, id: Id, inference: &Inference) -> Option<Vec<Initializer>> {
     let node = rewriter.node(id);
@@ -56,6 +61,12 @@ fn computed(rewriter: &mut Rewriter<'_>, id: Id, inference: &Inference) -> Optio
         return None;
     }
     let outputs = outputs(node, inference)?;
+    if node.is("Mul")
+        && let Some(data) = deferred(rewriter, id, &outputs)
+    {
+        return Some(vec![data]);
+    }
+    let node = rewriter.node(id);
     let inputs = inputs(rewriter, node)?;
     let given = inputs.iter().fold(0_usize, |sum, tensor| sum.saturating_add(tensor.byte_length()));
     if !is_worth_holding(node, given, &outputs) {
@@ -75,6 +86,15 @@ fn computed(rewriter: &mut Rewriter<'_>, id: Id, inference: &Inference) -> Optio
     let named =
         tensors.into_iter().zip(graph.outputs).map(|(tensor, value)| Initializer { name: value.name, ..tensor });
     right.then(|| named.collect())
+}
+
+/// The product of weights and a factor, to be computed when it is read.
+fn deferred(rewriter: &mut Rewriter<'_>, id: Id, outputs: &[Value]) -> Option<Initializer> {
+    let [product] = outputs else { return None };
+    let shape = product.shape.iter().map(crate::Dim::fixed).collect::<Option<Vec<usize>>>()?;
+    let same = rewriter.constant(rewriter.node(id).input(0)?)?.shape == shape;
+    let data = if same { rewriter.defer(id)? } else { return None };
+    Some(Initializer { name: product.name.clone(), element: product.element, shape, data })
 }
 
 pub(super) fn is_deterministic(node: &Node) -> bool {

@@ -23,10 +23,9 @@ pub(super) fn run(rewriter: &mut Rewriter<'_>) -> Result<Changes, GraphError> {
         if !is_deterministic(node) {
             continue;
         }
-        match seen.get(&key(node)).copied() {
-            None => drop(seen.insert(key(node), id)),
-            Some(first) if merge(rewriter, id, first) => changes.count("node"),
-            Some(_) => {}
+        let first = *seen.entry(key(node)).or_insert(id);
+        if first != id && merge(rewriter, id, first) {
+            changes.count("node");
         }
     }
     Ok(changes)

@@ -1,7 +1,9 @@
 //! A graph while it is rewritten: who computes and who reads each value is known at every moment.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::Evaluate;
 use crate::shape::Inference;
@@ -25,6 +27,24 @@ pub(super) struct Rewriter<'e> {
     reshaped: HashSet<String>,
     evaluate: &'e mut dyn Evaluate,
     named: usize,
+    known: Known,
+}
+
+/// What follows from the graph as it stands, kept from pass to pass: most of them change little, and many nothing.
+#[derive(Default)]
+struct Known {
+    /// An order of nodes, some of which may have been removed since.
+    order: RefCell<Option<Rc<[Id]>>>,
+    inference: RefCell<Option<Rc<Inference>>>,
+    /// Whether nobody has lost a reader since the last sweep.
+    swept: bool,
+}
+
+impl Known {
+    /// A node reads or computes something else.
+    fn rewired(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl<'e> Rewriter<'e> {
@@ -40,6 +60,7 @@ impl<'e> Rewriter<'e> {
             graph,
             evaluate,
             named: 0,
+            known: Known::default(),
         };
         for id in 0..rewriter.graph.nodes.len() {
             rewriter.attach(id);
@@ -56,14 +77,24 @@ impl<'e> Rewriter<'e> {
     }
 
     /// What is known of its values, as far as it can be inferred.
-    pub(super) fn infer(&self) -> Result<Inference, GraphError> {
-        Inference::partial(&self.graph)
+    pub(super) fn infer(&self) -> Result<Rc<Inference>, GraphError> {
+        if let Some(inference) = &*self.known.inference.borrow() {
+            return Ok(inference.clone());
+        }
+        let inference = Rc::new(Inference::partial(&self.graph)?);
+        *self.known.inference.borrow_mut() = Some(inference.clone());
+        Ok(inference)
     }
 
     /// The nodes that are left, each after those it reads from.
     pub(super) fn order(&self) -> Result<Vec<Id>, GraphError> {
-        let order = plan::order(&self.graph)?;
-        Ok(order.into_iter().filter(|&id| self.is_live(id)).collect())
+        let known = self.known.order.borrow().clone();
+        let order = match known {
+            Some(order) => order,
+            None => plan::order(&self.graph)?.into(),
+        };
+        *self.known.order.borrow_mut() = Some(order.clone());
+        Ok(order.iter().copied().filter(|&id| self.is_live(id)).collect())
     }
 
     pub(super) fn is_live(&self, id: Id) -> bool {
@@ -159,6 +190,13 @@ impl<'e> Rewriter<'e> {
         self.evaluate.evaluate(graph)
     }
 
+    /// What stands for the product that a node computes of weights and a factor, where it need not be computed yet.
+    pub(super) fn defer(&mut self, id: Id) -> Option<Data> {
+        let node = &self.graph.nodes[id];
+        let constant = |position: usize| Some(&self.graph.initializers[*self.constants.get(node.input(position)?)?]);
+        self.evaluate.defer(constant(0)?, constant(1)?, node.outputs.first()?)
+    }
+
     /// A name that no value has.
     pub(super) fn fresh(&mut self, stem: &str) -> String {
         loop {
@@ -192,6 +230,7 @@ impl<'e> Rewriter<'e> {
     /// Adds a constant and returns its name.
     pub(super) fn add_constant(&mut self, tensor: Initializer) -> String {
         let name = tensor.name.clone();
+        self.known.inference.take();
         self.constants.insert(name.clone(), self.graph.initializers.len());
         self.graph.initializers.push(tensor);
         name
@@ -237,9 +276,11 @@ impl<'e> Rewriter<'e> {
     /// Notes that a value has another shape than it had.
     pub(super) fn forget(&mut self, value: &str) {
         self.reshaped.insert(value.to_owned());
+        self.known.inference.take();
     }
 
     fn redirect(&mut self, old: &str, new: &str) {
+        self.known.rewired();
         for id in self.readers.remove(old).unwrap_or_default() {
             for input in self.graph.nodes[id].inputs.iter_mut().filter(|input| *input == old) {
                 new.clone_into(input);
@@ -259,6 +300,7 @@ impl<'e> Rewriter<'e> {
                 to.clone_into(output);
             }
         };
+        self.known.rewired();
         change(&mut self.graph.nodes[old], to, "");
         change(&mut self.graph.nodes[source], from, to);
         self.producers.remove(from);
@@ -277,6 +319,9 @@ impl<'e> Rewriter<'e> {
 
     /// Removes the nodes that nobody wants, and then the constants. Returns how many nodes there were of them.
     pub(super) fn sweep(&mut self) -> Result<usize, GraphError> {
+        if self.known.swept {
+            return Ok(0);
+        }
         let mut removed = 0;
         for id in self.order()?.into_iter().rev() {
             let wanted = |value: &String| self.is_pinned(value) || self.readers(value).next().is_some();
@@ -286,6 +331,7 @@ impl<'e> Rewriter<'e> {
             }
         }
         self.sweep_constants();
+        self.known.swept = true;
         Ok(removed)
     }
 
@@ -313,6 +359,7 @@ impl<'e> Rewriter<'e> {
     }
 
     fn attach(&mut self, id: Id) {
+        self.known.rewired();
         let node = &self.graph.nodes[id];
         for value in node.outputs.iter().filter(|value| !value.is_empty()) {
             self.producers.insert(value.clone(), id);
@@ -323,6 +370,7 @@ impl<'e> Rewriter<'e> {
     }
 
     fn detach(&mut self, id: Id) {
+        self.known.swept = false;
         let node = &self.graph.nodes[id];
         for value in &node.outputs {
             if self.producers.get(value) == Some(&id) {

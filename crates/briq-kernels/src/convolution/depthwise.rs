@@ -8,6 +8,7 @@ use crate::buffer::Buffer;
 use crate::matrix::bounds;
 use crate::parallel::{self, Cost};
 use crate::simd::{Kernel, Simd, Unit};
+use crate::weights::Weights;
 
 /// Output pixels that are computed at once.
 const PIXELS: usize = 4;
@@ -28,12 +29,13 @@ impl Depthwise {
         spec.groups > 1 && spec.groups == spec.channels && spec.groups == spec.filters
     }
 
-    pub(super) fn new(spec: ConvolutionSpec, weights: &[f32]) -> Self {
+    pub(super) fn new(spec: ConvolutionSpec, weights: Weights<'_>) -> Self {
         let (channels, taps) = (spec.channels, spec.taps());
         let mut packed = Buffer::zeroed(taps * channels);
         for channel in 0..channels {
-            for tap in 0..taps {
-                packed[tap * channels + channel] = weights[channel * taps + tap];
+            let (factor, kernel) = (weights.factor(channel), &weights.numbers[channel * taps..][..taps]);
+            for (tap, weight) in kernel.iter().enumerate() {
+                packed[tap * channels + channel] = weight * factor;
             }
         }
         Self { spec, weights: packed, zeros: Buffer::zeroed(channels) }

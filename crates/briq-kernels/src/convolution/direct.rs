@@ -7,6 +7,7 @@ use crate::buffer::{Buffer, Scratch};
 use crate::epilogue::Epilogue;
 use crate::matrix::{MOST_ROWS, PackedMatrix, Product, Rows, Strided};
 use crate::parallel::{self, Cost, SharedMut};
+use crate::weights::Weights;
 
 /// Channels below which a whole row of the kernel is one tap, over a copy of the image with zeros around it.
 const FEW_CHANNELS: usize = 8;
@@ -21,11 +22,11 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    pub(super) fn new(spec: ConvolutionSpec, weights: &[f32]) -> Self {
+    pub(super) fn new(spec: ConvolutionSpec, weights: Weights<'_>) -> Self {
         let (channels, filters) = (spec.channels / spec.groups, spec.filters / spec.groups);
-        let group = filters * spec.depth();
-        let pack = |weights| PackedMatrix::pack_kernels(weights, filters, channels, spec.taps());
-        Self { spec, groups: weights.chunks_exact(group).map(pack).collect(), zeros: Buffer::zeroed(channels) }
+        let pack =
+            |group| PackedMatrix::pack_kernels(weights.group(group, spec.groups), filters, channels, spec.taps());
+        Self { spec, groups: (0..spec.groups).map(pack).collect(), zeros: Buffer::zeroed(channels) }
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -14,6 +14,7 @@ use winograd::Winograd;
 
 use crate::activation::Activation;
 use crate::epilogue::Epilogue;
+use crate::weights::Weights;
 
 /// A convolution with prepared weights: `activation(convolution(input) + bias + residual)`.
 ///
@@ -52,9 +53,9 @@ impl Convolution {
     ///
     /// # Errors
     /// If sizes contradict one another.
-    pub fn new(
+    pub fn new<'w>(
         spec: ConvolutionSpec,
-        weights: &[f32],
+        weights: impl Into<Weights<'w>>,
         bias: Option<&[f32]>,
         activation: Activation,
     ) -> Result<Self, ConvolutionError> {
@@ -65,14 +66,15 @@ impl Convolution {
     ///
     /// # Errors
     /// As for [`new`](Self::new).
-    pub fn tiled(
+    pub fn tiled<'w>(
         spec: ConvolutionSpec,
-        weights: &[f32],
+        weights: impl Into<Weights<'w>>,
         bias: Option<&[f32]>,
         activation: Activation,
         most: Tiling,
     ) -> Result<Self, ConvolutionError> {
-        spec.check(weights.len(), bias.map(<[f32]>::len))?;
+        let weights = weights.into();
+        spec.check(&weights, bias.map(<[f32]>::len))?;
         let method = match Tiling::of(&spec).min(most) {
             _ if Depthwise::fits(&spec) => Method::Depthwise(Depthwise::new(spec, weights)),
             Tiling::None => Method::Direct(Direct::new(spec, weights)),

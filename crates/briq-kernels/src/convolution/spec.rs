@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::weights::Weights;
+
 /// The geometry of a convolution over images of two dimensions; one dimension is an image of height 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvolutionSpec {
@@ -48,7 +50,7 @@ impl ConvolutionSpec {
         self.kernel[0] * self.kernel[1]
     }
 
-    pub(super) fn check(&self, weights: usize, bias: Option<usize>) -> Result<(), ConvolutionError> {
+    pub(super) fn check(&self, weights: &Weights<'_>, bias: Option<usize>) -> Result<(), ConvolutionError> {
         let sizes = [self.channels, self.filters, self.groups, self.kernel[0], self.kernel[1]];
         let steps = [self.strides[0], self.strides[1], self.dilations[0], self.dilations[1]];
         let error = |reason: String| Err(ConvolutionError { spec: Box::new(*self), reason });
@@ -59,10 +61,12 @@ impl ConvolutionSpec {
             return error("channels and filters are not multiples of the groups".into());
         }
         let expected = self.taps().checked_mul(self.channels / self.groups).and_then(|n| n.checked_mul(self.filters));
-        if expected != Some(weights) {
-            return error(format!("there are {weights} weights"));
+        let Weights { numbers, factors } = weights;
+        if expected != Some(numbers.len()) {
+            return error(format!("there are {} weights", numbers.len()));
         }
         match bias {
+            _ if factors.is_some_and(|factors| factors.len() != self.filters) => error("a filter has no factor".into()),
             Some(length) if length != self.filters => error(format!("the bias has {length} numbers")),
             _ => Ok(()),
         }

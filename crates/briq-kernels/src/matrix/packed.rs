@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::simd::{Kernel, Simd, Unit};
+use crate::weights::Weights;
 
 /// How the numbers of a right-hand matrix lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,11 +43,16 @@ impl PackedMatrix {
     /// Packs a matrix of `rows × columns` for the [current](Unit::current) vector unit.
     ///
     /// # Panics
-    /// If `values` does not hold `rows · columns` numbers.
+    /// If there are not `rows · columns` numbers, or not a factor for each column.
     #[must_use]
-    pub fn pack(values: &[f32], rows: usize, columns: usize, transposed: Transposed) -> Self {
-        let buffer = Buffer::zeroed(rows * columns.next_multiple_of(Unit::current().lanes()));
-        Self::pack_into(buffer, values, rows, columns, transposed, 1.0)
+    pub fn pack<'w>(weights: impl Into<Weights<'w>>, rows: usize, columns: usize, transposed: Transposed) -> Self {
+        let weights = weights.into();
+        assert_eq!(weights.numbers.len(), rows * columns, "a matrix of rows × columns");
+        assert!(weights.factors.is_none_or(|factors| factors.len() == columns), "a factor for each column");
+        let mut matrix = Self::zeroed(rows, columns);
+        let panels = &mut matrix.panels;
+        matrix.unit.run(Pack { weights, rows, columns, taps: 1, transposed, scale: 1.0, panels });
+        matrix
     }
 
     /// Packs a matrix times `scale` into memory that is at hand.
@@ -59,9 +65,10 @@ impl PackedMatrix {
         scale: f32,
     ) -> Self {
         assert_eq!(values.len(), rows * columns, "a matrix of rows × columns");
+        let weights = Weights::from(values);
         let unit = Unit::current();
         panels.reserve(rows * columns.next_multiple_of(unit.lanes()));
-        unit.run(Pack { values, rows, columns, transposed, scale, panels: &mut panels });
+        unit.run(Pack { weights, rows, columns, taps: 1, transposed, scale, panels: &mut panels });
         Self { panels, rows, columns, unit }
     }
 
@@ -73,26 +80,16 @@ impl PackedMatrix {
     /// A matrix of zeros, to be filled panel by panel.
     pub(crate) fn zeroed(rows: usize, columns: usize) -> Self {
         let unit = Unit::current();
-        Self { panels: Buffer::zeroed(rows * columns.next_multiple_of(unit.lanes())), rows, columns, unit }
+        Self { panels: Buffer::lasting(rows * columns.next_multiple_of(unit.lanes())), rows, columns, unit }
     }
 
     /// Packs kernels that lie in the order column, channel, tap: the rows are the channels of the first tap, then those of
     /// the next.
-    pub(crate) fn pack_kernels(kernels: &[f32], columns: usize, channels: usize, taps: usize) -> Self {
-        if taps == 1 {
-            return Self::pack(kernels, channels, columns, Transposed::Yes);
-        }
-        let mut matrix = Self::zeroed(channels * taps, columns);
-        for index in 0..matrix.panel_count() {
-            let panel = matrix.panel_mut(index);
-            for (channel, lane) in (0..channels).flat_map(|channel| (0..panel.columns).map(move |lane| (channel, lane)))
-            {
-                let kernel = &kernels[((panel.column + lane) * channels + channel) * taps..][..taps];
-                for (tap, number) in kernel.iter().enumerate() {
-                    panel.values[(tap * channels + channel) * panel.width + lane] = *number;
-                }
-            }
-        }
+    pub(crate) fn pack_kernels(weights: Weights<'_>, columns: usize, channels: usize, taps: usize) -> Self {
+        let rows = channels * taps;
+        let mut matrix = Self::zeroed(rows, columns);
+        let panels = &mut matrix.panels;
+        matrix.unit.run(Pack { weights, rows, columns, taps, transposed: Transposed::Yes, scale: 1.0, panels });
         matrix
     }
 
@@ -174,9 +171,11 @@ pub(crate) struct PanelMut<'a> {
 
 /// The packing of a matrix.
 struct Pack<'a> {
-    values: &'a [f32],
+    weights: Weights<'a>,
     rows: usize,
     columns: usize,
+    /// Of a transposed matrix: rows that follow each other in memory and are channels apart in the panel.
+    taps: usize,
     transposed: Transposed,
     scale: f32,
     panels: &'a mut [f32],
@@ -197,9 +196,10 @@ impl Kernel for Pack<'_> {
             let panel = &mut self.panels[first * self.rows..][..stride * self.rows];
             for column in (0..count).step_by(S::LANES) {
                 let strip = Strip {
-                    values: self.values,
+                    weights: self.weights,
                     rows: self.rows,
                     columns: self.columns,
+                    taps: self.taps,
                     column: first + column,
                     scale: self.scale,
                     out: &mut panel[column..],
@@ -216,9 +216,10 @@ impl Kernel for Pack<'_> {
 
 /// One register's width of a panel.
 struct Strip<'a> {
-    values: &'a [f32],
+    weights: Weights<'a>,
     rows: usize,
     columns: usize,
+    taps: usize,
     /// The first column.
     column: usize,
     scale: f32,
@@ -229,25 +230,40 @@ struct Strip<'a> {
 impl Strip<'_> {
     #[inline(always)]
     fn copy<S: Simd>(self, simd: S) {
-        let (scale, width) = (simd.splat(self.scale), S::LANES.min(self.columns - self.column));
+        let (scale, width) = self.scale(simd);
         for row in 0..self.rows {
-            let from = &self.values[row * self.columns + self.column..][..width];
+            let from = &self.weights.numbers[row * self.columns + self.column..][..width];
             simd.store(&mut self.out[row * self.stride..][..S::LANES], simd.mul(scale, simd.load(from)));
         }
     }
 
     #[inline(always)]
     fn transpose<S: Simd>(self, simd: S) {
-        let (scale, width) = (simd.splat(self.scale), S::LANES.min(self.columns - self.column));
+        let (scale, width) = self.scale(simd);
+        let channels = self.rows / self.taps;
+        let (mut channel, mut tap) = (0, 0);
         for row in (0..self.rows).step_by(S::LANES) {
             let height = S::LANES.min(self.rows - row);
             let mut block = [simd.zero(); 16];
             for (index, line) in block[..width].iter_mut().enumerate() {
-                *line = simd.load(&self.values[(self.column + index) * self.rows + row..][..height]);
+                *line = simd.load(&self.weights.numbers[(self.column + index) * self.rows + row..][..height]);
             }
-            for (index, &line) in simd.transpose(block)[..height].iter().enumerate() {
-                simd.store(&mut self.out[(row + index) * self.stride..][..S::LANES], simd.mul(scale, line));
+            for &line in &simd.transpose(block)[..height] {
+                let to = (tap * channels + channel) * self.stride;
+                simd.store(&mut self.out[to..][..S::LANES], simd.mul(scale, line));
+                tap += 1;
+                if tap == self.taps {
+                    (channel, tap) = (channel + 1, 0);
+                }
             }
         }
+    }
+
+    /// What each lane is multiplied with, and how many lanes are columns.
+    #[inline(always)]
+    fn scale<S: Simd>(&self, simd: S) -> (S::Float, usize) {
+        let (scale, width) = (simd.splat(self.scale), S::LANES.min(self.columns - self.column));
+        let factors = |factors: &[f32]| simd.mul(scale, simd.load(&factors[self.column..][..width]));
+        (self.weights.factors.map_or(scale, factors), width)
     }
 }

@@ -1,7 +1,7 @@
 //! `convolution`.
 
-use briq_kernels::Activation;
 use briq_kernels::convolution::{Convolution, ConvolutionSpec, Tiling, tilings};
+use briq_kernels::{Activation, Weights};
 use proptest::prelude::*;
 
 use crate::{Expected, activation, each_unit, noise};
@@ -10,6 +10,8 @@ struct Case {
     spec: ConvolutionSpec,
     batch: usize,
     size: [usize; 2],
+    /// Whether each filter has a factor.
+    factors: bool,
     bias: bool,
     residual: bool,
     activation: Activation,
@@ -56,17 +58,21 @@ fn check(case: &Case, seed: u32) {
     let spec = case.spec;
     let input = noise(case.batch * case.size[0] * case.size[1] * spec.channels, seed);
     let weights = noise(spec.filters * spec.depth(), seed + 1);
+    let factors = case.factors.then(|| noise(spec.filters, seed + 4));
+    let factor = |at: usize| factors.as_ref().map_or(1.0, |factors| factors[at / spec.depth()]);
+    let multiplied: Vec<f32> = (0..weights.len()).map(|at| weights[at] * factor(at)).collect();
     let bias = case.bias.then(|| noise(spec.filters, seed + 2));
     let [height, width] = spec.output(case.size);
     let length = case.batch * height * width * spec.filters;
     let residual = case.residual.then(|| noise(length, seed + 3));
-    let expected = reference(case, &input, &weights, bias.as_deref(), residual.as_deref());
+    let expected = reference(case, &input, &multiplied, bias.as_deref(), residual.as_deref());
     let tilings = [Tiling::None, Tiling::Two, Tiling::Four].into_iter().filter(|tiling| *tiling <= Tiling::of(&spec));
     each_unit(|unit| {
         for tiling in tilings.clone() {
-            let convolution = Convolution::tiled(spec, &weights, bias.as_deref(), case.activation, tiling);
+            let weights = Weights { numbers: &weights, factors: factors.as_deref() };
+            let convolution = Convolution::tiled(spec, weights, bias.as_deref(), case.activation, tiling);
             let convolution = convolution.expect("a convolution");
-            assert!(convolution.bytes() >= 4 * weights.len());
+            assert!(convolution.bytes() >= 4 * multiplied.len());
             let mut out = vec![f32::NAN; length];
             convolution.run(&input, case.batch, case.size, residual.as_deref(), &mut out);
             expected.check(unit, &out, 1e-5);
@@ -103,13 +109,13 @@ proptest! {
     fn convolution_is_its_definition(
         spec in spec(),
         (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..12),
-        (bias, residual) in any::<(bool, bool)>(),
+        (factors, bias, residual) in any::<(bool, bool, bool)>(),
         activation in activation(),
         seed in 0_u32..1000,
     ) {
         let usual = ConvolutionSpec { strides: [1, 1], dilations: [1, 1], pads: [1; 4], ..spec };
         let spec = if seed % 2 == 0 && usual.kernel == [3, 3] { usual } else { spec };
-        check(&Case { spec, batch, size: [height, width], bias, residual, activation }, seed);
+        check(&Case { spec, batch, size: [height, width], factors, bias, residual, activation }, seed);
     }
 
     #[test]
@@ -119,12 +125,12 @@ proptest! {
         (strides, dilations) in ([1_usize..3, 1_usize..3], prop_oneof![3 => Just([1_usize, 1]), 1 => Just([2, 2])]),
         pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
         (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..14),
-        (bias, residual) in any::<(bool, bool)>(),
+        (factors, bias, residual) in any::<(bool, bool, bool)>(),
         activation in activation(),
         seed in 0_u32..1000,
     ) {
         let spec = ConvolutionSpec { channels, filters: channels, groups: channels, kernel, strides, dilations, pads };
-        check(&Case { spec, batch, size: [height, width], bias, residual, activation }, seed);
+        check(&Case { spec, batch, size: [height, width], factors, bias, residual, activation }, seed);
     }
 }
 
@@ -159,7 +165,16 @@ fn layers_of_networks() {
     let cases =
         [(usual(512, 64, 3, 1), 7), (usual(64, 64, 3, 1), 28), (usual(3, 64, 7, 2), 60), (usual(256, 40, 1, 2), 14)];
     for (spec, side) in cases {
-        check(&Case { spec, batch: 2, size: [side; 2], bias: true, residual: true, activation: Activation::Relu }, 3);
+        let case = Case {
+            spec,
+            batch: 2,
+            size: [side; 2],
+            factors: true,
+            bias: true,
+            residual: true,
+            activation: Activation::Relu,
+        };
+        check(&case, 3);
     }
 }
 
@@ -168,8 +183,15 @@ fn layers_of_networks() {
 fn minimal_filtering_rounds_as_sums_do() {
     for channels in [16, 64, 128, 256, 512] {
         let spec = ConvolutionSpec { pads: [1; 4], ..ConvolutionSpec::new(channels, 32, [3, 3]) };
-        let case =
-            Case { spec, batch: 1, size: [8, 8], bias: false, residual: false, activation: Activation::Identity };
+        let case = Case {
+            spec,
+            batch: 1,
+            size: [8, 8],
+            factors: false,
+            bias: false,
+            residual: false,
+            activation: Activation::Identity,
+        };
         let (input, weights) = (noise(64 * channels, 5), noise(32 * spec.depth(), 6));
         let expected = reference(&case, &input, &weights, None, None);
         each_unit(|unit| {

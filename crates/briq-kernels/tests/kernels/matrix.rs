@@ -1,7 +1,7 @@
 //! `matrix`.
 
 use briq_kernels::matrix::{BatchSpec, PackedMatrix, Transposed, multiply, multiply_batch};
-use briq_kernels::{Activation, Epilogue};
+use briq_kernels::{Activation, Epilogue, Weights};
 use proptest::prelude::*;
 
 use crate::{Expected, activation, each_unit, noise};
@@ -12,6 +12,8 @@ struct Case {
     depth: usize,
     columns: usize,
     transposed: bool,
+    /// Whether each column has a factor.
+    factors: bool,
     bias: bool,
     residual: bool,
     activation: Activation,
@@ -21,20 +23,23 @@ struct Case {
 fn check(case: Case) {
     let Case { rows, depth, columns, seed, .. } = case;
     let (left, right) = (noise(rows * depth, seed), noise(depth * columns, seed + 1));
+    let factors = case.factors.then(|| noise(columns, seed + 4));
+    let factor = |column: usize| factors.as_ref().map_or(1.0, |factors| f64::from(factors[column]));
     let bias = case.bias.then(|| noise(columns, seed + 2));
     let residual = case.residual.then(|| noise(rows * columns, seed + 3));
     let at = |k: usize, n: usize| right[if case.transposed { n * depth + k } else { k * columns + n }];
     let mut expected = Expected::default();
     for index in 0..rows * columns {
         let (row, column) = (index / columns, index % columns);
-        let products = (0..depth).map(|k| f64::from(left[row * depth + k]) * f64::from(at(k, column)));
+        let products = (0..depth).map(|k| f64::from(left[row * depth + k]) * f64::from(at(k, column)) * factor(column));
         let bias = bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
         let residual = residual.as_ref().map_or(0.0, |residual| f64::from(residual[index]));
         expected.push(products.sum::<f64>() + bias + residual, case.activation);
     }
     each_unit(|unit| {
         let transposed = if case.transposed { Transposed::Yes } else { Transposed::No };
-        let matrix = PackedMatrix::pack(&right, depth, columns, transposed);
+        let weights = Weights { numbers: &right, factors: factors.as_deref() };
+        let matrix = PackedMatrix::pack(weights, depth, columns, transposed);
         let epilogue = Epilogue { bias: bias.as_deref(), residual: residual.as_deref(), activation: case.activation };
         let mut out = vec![f32::NAN; rows * columns];
         multiply(&left, rows, &matrix, &epilogue, &mut out);
@@ -46,11 +51,11 @@ proptest! {
     #[test]
     fn multiply_is_the_sum_of_products(
         (rows, depth, columns) in (0_usize..30, 0_usize..40, 1_usize..80),
-        (transposed, bias, residual) in any::<(bool, bool, bool)>(),
+        (transposed, factors, bias, residual) in any::<(bool, bool, bool, bool)>(),
         activation in activation(),
         seed in 0_u32..1000,
     ) {
-        check(Case { rows, depth, columns, transposed, bias, residual, activation, seed });
+        check(Case { rows, depth, columns, transposed, factors, bias, residual, activation, seed });
     }
 
     #[test]
@@ -84,6 +89,17 @@ proptest! {
 fn multiply_in_many_blocks() {
     for (rows, depth, columns) in [(70, 1536, 300), (200, 1100, 70), (33, 2048, 520), (300, 64, 100), (1, 2048, 1000)] {
         let activation = Activation::Relu;
-        check(Case { rows, depth, columns, transposed: false, bias: true, residual: true, activation, seed: 7 });
+        let case = Case {
+            rows,
+            depth,
+            columns,
+            transposed: false,
+            factors: false,
+            bias: true,
+            residual: true,
+            activation,
+            seed: 7,
+        };
+        check(case);
     }
 }

@@ -22,7 +22,8 @@ pub(crate) fn buffer(count: usize) -> Vec<f32> {
         let best = (0..free.len()).filter(|&at| fits(&free[at])).min_by_key(|&at| free[at].capacity())?;
         Some(free.swap_remove(best))
     });
-    let mut buffer = found.unwrap_or_default();
+    // Zeros of the system's own are not written, so that new memory is touched where its numbers are computed.
+    let Some(mut buffer) = found else { return vec![0.0; count] };
     buffer.resize(count, 0.0);
     buffer
 }

@@ -5,6 +5,7 @@ use briq_kernels::convolution::{Convolution, ConvolutionSpec};
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
 use super::plane::{pads, pair};
+use super::weights::Constant;
 use super::{Family, Kernel, activation, ready};
 use crate::operator::{Call, Fault, Window, bounded};
 use crate::value::Value;
@@ -20,7 +21,8 @@ struct Packed {
     rank: usize,
 }
 
-fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+/// What a node with constant weights computes, where the kernel is for it.
+pub(super) fn geometry(call: &Call) -> Result<Option<ConvolutionSpec>, Fault> {
     let bias = call.node.input(2).is_some();
     let explicit = matches!(call.string("auto_pad")?, None | Some("NOTSET" | "VALID"));
     if !explicit || !Dense::fits(call, 1) || (bias && !Dense::fits(call, 2)) {
@@ -33,14 +35,19 @@ fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
         return Ok(None);
     }
     let window = Window::of(call, &kernel[2..], &vec![0; rank])?;
-    let spec = spec(&kernel, groups, &window);
+    Ok(Some(spec(&kernel, groups, &window)))
+}
+
+fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    let Some(spec) = geometry(call)? else { return Ok(None) };
+    let rank = call.shape(1)?.len();
     let activation = activation(call)?;
-    let weights = Dense::take(call, 1)?.rows();
+    let weights = Constant::take(call)?;
     let bias = Dense::optional(call, 2)?.map(Dense::rows);
     let bias = bias.as_ref().map(Dense::numbers);
-    let convolution = Convolution::new(spec, weights.numbers(), bias, activation);
+    let convolution = Convolution::tiled(spec, weights.weights(0), bias, activation, call.run.tiling);
     let convolution = convolution.map_err(|error| Fault::Unsupported(error.to_string()))?;
-    ready(Packed { convolution, channels: kernel[1] * groups, filters: kernel[0], rank })
+    ready(Packed { convolution, channels: spec.channels, filters: spec.filters, rank })
 }
 
 /// One dimension is two of which the first has length one.

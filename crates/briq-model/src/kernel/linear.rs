@@ -1,12 +1,11 @@
 //! Products with a constant matrix, with bias, residual and activation.
 
-use std::borrow::Cow;
-
 use briq_kernels::matrix::{PackedMatrix, Transposed, multiply};
-use briq_kernels::{Activation, Epilogue};
+use briq_kernels::{Activation, Epilogue, Weights};
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
+use super::weights::Constant;
 use super::{Family, Kernel, activation, ready};
 use crate::operator::{Call, Fault};
 use crate::value::Value;
@@ -27,8 +26,7 @@ fn product(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     if !Dense::fits(call, 1) || call.shape(1)?.len() != 2 {
         return Ok(None);
     }
-    let weights = Dense::take(call, 1)?.rows();
-    let matrix = packed(&weights, Transposed::No, 1.0);
+    let matrix = packed(&Constant::take(call)?, Transposed::No, 1.0);
     ready(Packed { matrix, bias: None, residual: 3, activation: Activation::Identity })
 }
 
@@ -46,7 +44,7 @@ fn gemm(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     }
     let (alpha, beta) = (call.float("alpha", 1.0)?, call.float("beta", 1.0)?);
     let activation = activation(call)?;
-    let matrix = packed(&Dense::take(call, 1)?.rows(), transposed, alpha);
+    let matrix = packed(&Constant::take(call)?, transposed, alpha);
     let bias = Dense::optional(call, 2)?.map(|bias| row(bias.rows().numbers(), columns, beta));
     ready(Packed { matrix, bias, residual: 3, activation })
 }
@@ -62,18 +60,16 @@ fn row(numbers: &[f32], columns: usize, factor: f32) -> Vec<f32> {
     (0..columns).map(one).collect()
 }
 
-fn packed(weights: &Dense, transposed: Transposed, factor: f32) -> PackedMatrix {
-    let numbers = weights.numbers();
-    let scaled = if factor == 1.0 {
-        Cow::Borrowed(numbers)
-    } else {
-        Cow::Owned(numbers.iter().map(|number| number * factor).collect())
-    };
-    let (first, second) = (weights.shape()[0], weights.shape()[1]);
-    match transposed {
-        Transposed::No => PackedMatrix::pack(&scaled, first, second, transposed),
-        Transposed::Yes => PackedMatrix::pack(&scaled, second, first, transposed),
+fn packed(weights: &Constant, transposed: Transposed, alpha: f32) -> PackedMatrix {
+    let (axis, shape) = (usize::from(transposed == Transposed::No), weights.shape());
+    let (rows, columns) = (shape[1 - axis], shape[axis]);
+    let weights = weights.weights(axis);
+    if alpha == 1.0 {
+        return PackedMatrix::pack(weights, rows, columns, transposed);
     }
+    let factor = |column: usize| alpha * weights.factors.map_or(1.0, |factors| factors[column]);
+    let factors: Vec<f32> = (0..columns).map(factor).collect();
+    PackedMatrix::pack(Weights { factors: Some(&factors), ..weights }, rows, columns, transposed)
 }
 
 impl Kernel for Packed {

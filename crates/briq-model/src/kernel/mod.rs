@@ -15,7 +15,9 @@ mod normalization;
 mod plane;
 mod pooling;
 mod recurrent;
+mod weights;
 
+use briq_kernels::convolution::ConvolutionSpec;
 use burn::backend::DispatchDevice;
 
 use crate::operator::{Call, Fault};
@@ -54,12 +56,22 @@ pub(crate) fn serves(device: &DispatchDevice) -> bool {
     matches!(device, DispatchDevice::Flex(_))
 }
 
+/// The geometry of a node that is a convolution with constant weights.
+pub(crate) fn geometry(call: &Call) -> Option<ConvolutionSpec> {
+    let known = is_known(call) && call.node.operator == "Conv";
+    if known { convolution::geometry(call).ok().flatten() } else { None }
+}
+
+fn is_known(call: &Call) -> bool {
+    matches!(call.node.domain.as_str(), "" | "ai.onnx" | briq_graph::pass::FUSED_DOMAIN)
+}
+
 /// The kernel for a node, where there is one.
 ///
 /// # Errors
 /// When the node's constants contradict each other.
 pub(crate) fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
-    if !matches!(call.node.domain.as_str(), "" | "ai.onnx" | briq_graph::pass::FUSED_DOMAIN) {
+    if !is_known(call) {
         return Ok(None);
     }
     let mut all = KERNELS.iter().copied().flatten();

@@ -53,7 +53,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::value::{DeviceTensor, HostTensor, Value};
+use briq_kernels::convolution::Tiling;
+
+use crate::value::{DeviceTensor, HostTensor, Mapped, Value};
 
 pub(crate) use call::{Call, fetch};
 pub(crate) use convolution::Window;
@@ -68,6 +70,10 @@ pub(crate) struct Run {
     pub(crate) training: Option<Training>,
     /// Present while it is measured: how long each step took, in the order of the plan.
     pub(crate) times: Option<Vec<Duration>>,
+    /// While kernels are prepared: the largest tiles that a convolution may be computed in.
+    pub(crate) tiling: Tiling,
+    /// While kernels are prepared: the second input, where it is multiplied when it is read.
+    pub(crate) product: Option<Mapped>,
 }
 
 /// The state of one training step.

@@ -4,6 +4,7 @@ mod case;
 mod convolutions;
 mod elementwise;
 mod layouts;
+mod mapped;
 mod products;
 mod recurrence;
 mod refusals;

@@ -66,6 +66,18 @@ fn rejects_what_is_no_file() {
 }
 
 #[test]
+fn bytes_whose_memory_was_given_back_are_read_again() {
+    let (_folder, target) = kit::packed();
+    let package = Package::open(&target).unwrap();
+    for entry in package.entries() {
+        let shared = package.share(&entry.path).unwrap();
+        let before = shared.to_vec();
+        shared.release();
+        assert_eq!(*shared, *before, "{}", entry.path);
+    }
+}
+
+#[test]
 fn a_package_is_shared_by_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Package>();

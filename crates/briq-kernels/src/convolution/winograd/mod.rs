@@ -20,6 +20,7 @@ use crate::epilogue::Epilogue;
 use crate::matrix::{PackedMatrix, PanelMut, Product, Strided, bounds};
 use crate::parallel::{self, Cost, SharedMut};
 use crate::simd::{Kernel, Simd};
+use crate::weights::Weights;
 
 /// Channels and filters from which the transforms cost less than they save.
 const FEWEST: usize = 16;
@@ -50,11 +51,11 @@ impl Winograd {
     }
 
     /// Transforms weights for tiles of four, or else of two.
-    pub(super) fn new(spec: ConvolutionSpec, weights: &[f32], four: bool) -> Self {
+    pub(super) fn new(spec: ConvolutionSpec, weights: Weights<'_>, four: bool) -> Self {
         let (points, outputs) = if four {
-            (transform_weights::<Four>(&spec, weights), Four::OUTPUTS)
+            (transform_weights::<Four>(&spec, &weights), Four::OUTPUTS)
         } else {
-            (transform_weights::<Two>(&spec, weights), Two::OUTPUTS)
+            (transform_weights::<Two>(&spec, &weights), Two::OUTPUTS)
         };
         Self { spec, points, outputs, zeros: Buffer::zeroed(spec.channels) }
     }
@@ -98,7 +99,7 @@ impl Winograd {
 }
 
 /// The matrices of all points, `channels × filters` each, written where products read them.
-fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &[f32]) -> Vec<PackedMatrix> {
+fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &Weights<'_>) -> Vec<PackedMatrix> {
     let (count, pack) = (T::POINTS * T::POINTS, || PackedMatrix::zeroed(spec.channels, spec.filters));
     let mut points: Vec<PackedMatrix> = (0..count).map(|_| pack()).collect();
     for index in 0..points[0].panel_count() {
@@ -106,8 +107,10 @@ fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &[f32]) -> V
         let (first, filters, width) = (panels[0].column, panels[0].columns, panels[0].width);
         for channel in 0..spec.channels {
             for filter in 0..filters {
-                let kernel = &weights[((first + filter) * spec.channels + channel) * 9..][..9];
-                transform_kernel::<T>(kernel, |point, number| panels[point].values[channel * width + filter] = number);
+                let kernel = &weights.numbers[((first + filter) * spec.channels + channel) * 9..][..9];
+                transform_kernel::<T>(kernel, weights.factor(first + filter), |point, number| {
+                    panels[point].values[channel * width + filter] = number
+                });
             }
         }
     }
@@ -116,9 +119,10 @@ fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &[f32]) -> V
 
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "rounded to single precision once")]
-fn transform_kernel<T: Transform>(kernel: &[f32], mut put: impl FnMut(usize, f32)) {
-    let rows: [[f64; MOST]; 3] =
-        std::array::from_fn(|row| T::weights(std::array::from_fn(|column| f64::from(kernel[row * 3 + column]))));
+fn transform_kernel<T: Transform>(kernel: &[f32], factor: f32, mut put: impl FnMut(usize, f32)) {
+    let rows: [[f64; MOST]; 3] = std::array::from_fn(|row| {
+        T::weights(std::array::from_fn(|column| f64::from(kernel[row * 3 + column] * factor)))
+    });
     for across in 0..T::POINTS {
         let column = T::weights([rows[0][across], rows[1][across], rows[2][across]]);
         for down in 0..T::POINTS {
