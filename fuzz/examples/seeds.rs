@@ -59,11 +59,10 @@ fn main() -> std::io::Result<()> {
     write("package", "sample", &std::fs::read(&target)?)?;
     write("package", "manifest", package.manifest_bytes())?;
     write("manifest", "sample", package.manifest_bytes())?;
-    write(
-        "manifest",
-        "adapter",
-        Package::open(&vectors().join("adapter.briq")).expect("it is a package").manifest_bytes(),
-    )?;
+    for name in ["adapter", "variant"] {
+        let package = Package::open(&vectors().join(format!("{name}.briq"))).expect("it is a package");
+        write("manifest", name, package.manifest_bytes())?;
+    }
     write("lora", "sample", &lora())?;
     write("provenance", "sample", &provenance(&folder.path().join("stated.briq")))?;
     write("seal", "sample", &bundle)?;
