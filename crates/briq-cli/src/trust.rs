@@ -32,7 +32,12 @@ impl TrustArguments {
             let authorities = Certificates::from_pem(&text(path)?);
             trust = trust.with_authorities(authorities.with_context(|| format!("cannot use {}", path.display()))?);
         }
-        Ok((!self.keys.is_empty() || !self.authorities.is_empty()).then_some(trust))
+        Ok(self.names_somebody().then_some(trust))
+    }
+
+    /// Whether any key or authority is named.
+    pub(crate) fn names_somebody(&self) -> bool {
+        !self.keys.is_empty() || !self.authorities.is_empty()
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
     /// The package
     #[arg(value_name = "REF")]
     reference: String,
-    /// Check too whether its packer told SHA-256 and CRC-32 truly, which other programs go by: takes several times as long
+    /// Check too whether its packer told SHA-256 and CRC-32 truly, which seals and other programs go by: takes several times
+    /// as long; a key or a policy asks for it as well
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -54,7 +55,7 @@ struct Sealed {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let package = locate::package(context, &arguments.reference)?;
-    let verified = if arguments.full { package.verify()? } else { package.verify_identity()? };
+    let verified = if arguments.demands_every_claim() { package.verify()? } else { package.verify_identity()? };
     let policy = arguments.policy.as_deref().map(trust::policy).transpose()?;
     let by_policy = trust::admit(policy.as_ref(), &package)?;
     let seals = seals(arguments, &package, by_policy)?;
@@ -68,6 +69,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
         seals,
     };
     context.output.data(&report, text)
+}
+
+impl Arguments {
+    /// A seal vouches for SHA-256 digests, so where somebody is to be believed, the bytes are compared with these too.
+    fn demands_every_claim(&self) -> bool {
+        self.full || self.trust.names_somebody() || self.policy.is_some()
+    }
 }
 
 /// The seal that is trusted, where anybody is; else what the seals say of themselves.
