@@ -33,6 +33,35 @@ fn write(briq: &Briq, name: &str, text: &str) {
     fs::write(briq.folder().join(name), text).expect("the folder is ours");
 }
 
+/// The package with a manifest that tells another SHA-256 of the model card than it has, and is right in all else.
+fn lying(file: &[u8]) -> Vec<u8> {
+    let position = |text: &[u8], from: usize| {
+        from + file[from..].windows(text.len()).position(|found| found == text).expect("it is there")
+    };
+    let begin = position(b"{\n  \"format\"", 0);
+    let length = u32::from_le_bytes(file[22..26].try_into().expect("four bytes")) as usize;
+    let digit = position(b"\"sha256:", position(b"\"README.md\"", begin)) + 8;
+    let mut told = file.to_vec();
+    told[digit] = if told[digit] == b'0' { b'1' } else { b'0' };
+    let checksum = crc32fast::hash(&told[begin..begin + length]).to_le_bytes();
+    for at in [14, position(b"PK\x01\x02", begin + length) + 16] {
+        told[at..at + 4].copy_from_slice(&checksum);
+    }
+    told
+}
+
+#[test]
+fn where_somebody_is_to_be_believed_every_claim_is_checked() {
+    let briq = packed();
+    let file = fs::read(briq.folder().join("iris.briq")).expect("it was packed");
+    fs::write(briq.folder().join("lying.briq"), lying(&file)).expect("the folder is ours");
+    briq.run(["verify", "lying.briq"]).succeeds();
+    for demand in [["--full"].as_slice(), &["--key", "public.pem"]] {
+        let outcome = briq.run(["verify", "lying.briq"].iter().chain(demand));
+        outcome.exits(5).says("do not match its SHA-256 digest");
+    }
+}
+
 #[test]
 fn a_sealed_package_is_checked_by_key_and_by_chain() {
     let briq = packed();
