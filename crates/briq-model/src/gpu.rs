@@ -1,10 +1,26 @@
 //! The wgpu device: opened once per process, described for people.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 use crate::backend::{Backend, BackendError, BackendReport};
 
 /// What to do where no adapter is found.
 const INSTALL_VULKAN: &str = "install a Vulkan driver for your GPU; on Debian, \
     `apt-get install mesa-vulkan-drivers libvulkan1` also gives a software adapter";
+
+/// Where a GPU's measurements are kept, once somebody said so.
+static TUNING: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps what a GPU measured of its kernels in `folder`, so that the next process that opens it does not measure again.
+///
+/// A GPU has several kernels for one operator, and the fastest for a shape is found by trying them when the shape is
+/// first met. The folder is made when it is needed, may be shared by processes and may be deleted at any time; where it
+/// cannot be written to, measurements last as long as the process. It is to be called before a GPU is opened; of several
+/// calls the first holds. Without one, burn's own default holds (`burn.toml`, else the user's cache directory).
+pub fn keep_tuning_in(folder: impl Into<PathBuf>) {
+    let _ = TUNING.set(folder.into());
+}
 
 #[cfg(feature = "wgpu")]
 mod enabled {
@@ -14,8 +30,10 @@ mod enabled {
     #[cfg(target_os = "linux")]
     use burn::tensor::wgpu::wgpu::hal;
     use burn::tensor::wgpu::wgpu::{Adapter, AdapterInfo, DeviceType};
+    use cubecl_environment::environment;
+    use cubecl_environment::records::{self, RecordLevel, RecordsConfig};
 
-    use super::{Backend, BackendError, BackendReport, INSTALL_VULKAN};
+    use super::{Backend, BackendError, BackendReport, INSTALL_VULKAN, TUNING};
 
     #[derive(Clone)]
     pub(crate) struct Gpu {
@@ -41,6 +59,11 @@ mod enabled {
         let options = Device::wgpu_options();
         let (device, setup) = options.init_with_setup().map_err(|error| error.to_string())?;
         let info = setup.adapter.get_info();
+        // Opening the device reads burn's configuration, which names a folder too: this one is the last word.
+        if let Some(folder) = TUNING.get() {
+            records::configure(RecordsConfig { level: RecordLevel::Off, keep_sessions: Some(0) });
+            environment::set_root(folder);
+        }
         Ok(Gpu {
             device,
             hardware: info.device_type != DeviceType::Cpu,

@@ -75,6 +75,7 @@ pub use engine::BurnEngine;
 pub use error::{ModelError, ModelErrorKind};
 pub use evaluate::{Confusion, Evaluation, evaluate, largest};
 pub use export::{Exported, export_onnx, export_safetensors};
+pub use gpu::keep_tuning_in;
 pub use import::{Imported, Origin, import_graph, import_onnx, source_file};
 pub use loader::{engine, labels, load, optimized, structure};
 pub use module::module_graph;
