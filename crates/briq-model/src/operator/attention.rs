@@ -133,6 +133,21 @@ fn attention(call: &mut Call) -> Outcome {
     Ok([result, keys, values, shown.cast(element)].into_iter().map(|tensor| call.place(tensor)).collect())
 }
 
+/// Which of so many rows of angles turns each step of each example: that of its position, where it has one. Otherwise
+/// every example has rows of its own, or all share those of one, as PyTorch exports it.
+fn angles(positions: Option<Vec<i64>>, rows: usize, (batch, sequence): (usize, usize)) -> Result<Vec<usize>, Fault> {
+    let steps = 0..batch * sequence;
+    let places: Vec<usize> = match positions {
+        Some(positions) => positions.into_iter().map(|position| usize::try_from(position).unwrap_or(rows)).collect(),
+        None if rows == sequence => steps.clone().map(|step| step % sequence).collect(),
+        None => steps.clone().collect(),
+    };
+    if places.len() != steps.len() || places.iter().any(|place| *place >= rows) {
+        return Err(Fault::because(format!("{rows} rows of angles do not serve {batch} times {sequence} steps")));
+    }
+    Ok(places)
+}
+
 /// Su et al. (2021): pairs of numbers are turned by an angle that grows with the position.
 fn rotary_embedding(call: &mut Call) -> Outcome {
     let interleaved = call.flag("interleaved", false)?;
@@ -148,9 +163,9 @@ fn rotary_embedding(call: &mut Call) -> Outcome {
     };
     let half = turned / 2;
     let (cosines, sines, mut numbers) = (cos.to_floats(), sin.to_floats(), y.to_floats());
+    let places = angles(positions, cosines.len().min(sines.len()) / half.max(1), (y.shape[0], sequence))?;
     for row in 0..y.count() / size.max(1) {
-        let (batch, step) = (row / (heads * sequence), row % sequence);
-        let place = positions.as_ref().map_or(batch * sequence + step, |at| at[batch * sequence + step] as usize);
+        let place = places[row / (heads * sequence) * sequence + row % sequence];
         for pair in 0..half {
             let (first, second) = if interleaved { (2 * pair, 2 * pair + 1) } else { (pair, pair + half) };
             let (c, s) = (cosines[place * half + pair], sines[place * half + pair]);

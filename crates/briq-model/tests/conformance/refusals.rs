@@ -59,6 +59,14 @@ fn rejects_windows_that_do_not_move() {
 }
 
 #[test]
+fn rejects_angles_that_do_not_reach_every_step() {
+    for angles in [&[2, 4, 2][..], &[1, 4, 2], &[4, 2], &[0, 2]] {
+        let text = refusal("RotaryEmbedding", &[&[2, 3, 5, 4], angles, angles], &[]);
+        assert!(text.ends_with("rows of angles do not serve 2 times 5 steps"), "{text}");
+    }
+}
+
+#[test]
 fn names_the_operator_that_is_not_known() {
     let text = refusal("Frobnicate", &[&[1]], &[]);
     assert_eq!(
