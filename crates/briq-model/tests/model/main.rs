@@ -4,6 +4,7 @@
 mod adapting;
 mod backends;
 mod casting;
+mod exports;
 mod kernels;
 mod module;
 mod operators;
