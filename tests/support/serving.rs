@@ -17,6 +17,12 @@ impl Drop for Serving {
 }
 
 impl Serving {
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Starts a verb that serves, and gives the address that it says.
     ///
     /// # Panics

@@ -151,6 +151,24 @@ fn networks_by_way_of_onnx_answer_as_their_frameworks_do() {
     check(&briq, &cases);
 }
 
+/// A package's shards have the index by which Hugging Face's loader finds a tensor.
+#[test]
+fn hugging_faces_loader_goes_by_the_index_of_the_shards() {
+    let modules = "torch, huggingface_hub, safetensors";
+    let Some(python) = peers::python_of("BRIQ_TORCH_PYTHON", modules) else { return };
+    let briq = Briq::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/import/hub.py");
+    let hub = |what: &str| Outcome::of(Command::new(&python).arg(&script).arg(what).arg(briq.folder())).succeeds();
+    hub("make");
+    briq.run(["import", "onnx", "network.onnx", "--name", "wide", "--version", "1.0.0", "-o", "wide.briq"]).succeeds();
+    briq.run(["unpack", "wide.briq", "-o", "unpacked"]).succeeds();
+    let index = fs::read(briq.folder().join("unpacked/model.safetensors.index.json")).expect("the index is there");
+    let index: Value = serde_json::from_slice(&index).expect("the index is JSON");
+    assert_eq!(index["weight_map"]["0.weight"], "weights-00001-of-00002.safetensors");
+    assert_eq!(index["weight_map"]["2.bias"], "weights-00002-of-00002.safetensors");
+    hub("check");
+}
+
 /// What is exported is read by ONNX Runtime and by safetensors for Python, and answers the same.
 #[test]
 fn an_export_answers_in_onnx_runtime_as_the_package_does() {

@@ -95,7 +95,7 @@ fn every_backend_and_onnx_runtime_give_the_same_answer() {
     }
 }
 
-fn wgpu_is_here(briq: &Briq) -> bool {
+pub(crate) fn wgpu_is_here(briq: &Briq) -> bool {
     let report = briq.run(["backends", "--json"]).succeeds().json();
     let backends = report["backends"].as_array().expect("a list").iter();
     let here = backends.filter(|backend| backend["backend"] == "wgpu").all(|backend| backend["available"] == true);

@@ -1,10 +1,12 @@
-//! `briq bench`: once, and in rounds.
+//! `briq bench`: once, and in rounds; and the memory that servers share.
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use briq_tests::Briq;
+use briq_tests::{Briq, Serving};
 use serde_json::Value;
+
+use crate::life::wgpu_is_here;
 
 /// A home with a package of one epoch.
 fn packed() -> Briq {
@@ -51,4 +53,58 @@ fn rounds_are_answered_line_by_line() {
     assert!(memory.get("resident").is_some(), "{memory}");
     assert_eq!(outputs["outputs"][0]["shape"], serde_json::json!([1, 10]));
     assert_eq!(std::fs::metadata(file).expect("the outputs were written").len(), 40);
+}
+
+/// Waits until a process has this in its list of mapped files.
+fn maps(process: u32, part: &str) -> bool {
+    let maps = || std::fs::read_to_string(format!("/proc/{process}/maps")).is_ok_and(|maps| maps.contains(part));
+    (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        maps()
+    })
+}
+
+#[test]
+fn two_servers_of_a_package_hold_its_packed_weights_once() {
+    let briq = Briq::new();
+    briq.run(["new", "mlp", "--template", "mlp"]).succeeds();
+    let path = briq.folder().join("mlp/briq.toml");
+    let recipe = std::fs::read_to_string(&path).expect("the project has a recipe");
+    let wide = recipe.replace("epochs = 30", "epochs = 1").replace("units = 64", "units = 8192");
+    assert_ne!(recipe, wide);
+    std::fs::write(path, wide).expect("it is ours");
+    briq.run(["train", "mlp"]).succeeds();
+    briq.run(["pack", "mlp", "-o", "mlp.briq"]).succeeds();
+    briq.run(["publish", "mlp.briq"]).succeeds();
+    let serve = ["serve", "mlp", "--backend", "flex", "--http", "127.0.0.1:0"];
+    let servers = [Serving::start(&briq, &serve).0, Serving::start(&briq, &serve).0];
+    for server in &servers {
+        assert!(maps(server.process(), "/cache/weights/"), "the packed weights are those of a file");
+    }
+}
+
+#[test]
+fn what_a_gpu_has_measured_is_kept_and_found_again() {
+    let briq = packed();
+    if !wgpu_is_here(&briq) {
+        return;
+    }
+    let tuning = briq.home().join("cache/tuning");
+    // Measurements are appended to the log of the database.
+    let kept = || std::fs::metadata(tuning.join("default.db-wal")).map_or(0, |log| log.len());
+    let bench = || {
+        let outcome = briq.run(["bench", "mlp.briq", "--backend", "wgpu", "--iterations", "1"]).succeeds();
+        assert!(!outcome.stderr.contains("WARN"), "{}", outcome.stderr);
+        kept()
+    };
+    let measured = bench();
+    assert!(measured > 0);
+    assert_eq!(bench(), measured, "the second process measures nothing");
+    std::fs::write(tuning.join("default.db"), "no database").expect("it is ours");
+    assert!(bench() > 0, "a damaged one is made anew");
+    let measured = kept();
+    assert_eq!(bench(), measured);
+    std::fs::remove_dir_all(&tuning).expect("it is ours");
+    std::fs::write(&tuning, "no folder").expect("it is ours");
+    assert_eq!(bench(), 0, "without a place for it, the network answers all the same");
 }

@@ -46,6 +46,8 @@ const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 /// A virtual environment: what pip installs into it, and what it has to be able to do then.
 struct Environment {
     folder: &'static str,
+    /// The interpreter that it is made of, whose own packages it then has too; of the usual one, it has none of them.
+    base: Option<&'static str>,
     packages: &'static [&'static str],
     check: &'static str,
 }
@@ -53,6 +55,7 @@ struct Environment {
 /// What Briq's answers are compared with.
 const PYTHON: Environment = Environment {
     folder: "python",
+    base: None,
     packages: &[
         "numpy",
         "onnx==1.19.1", // the last whose wheel carries the backend tests as files
@@ -70,17 +73,27 @@ const PYTHON: Environment = Environment {
 /// What imported networks come from. TensorFlow wants another numpy than others do, so it stands apart.
 const FRAMEWORKS: Environment = Environment {
     folder: "frameworks",
+    base: None,
     packages: &["tensorflow-cpu", "tf_keras", "h5py", "scikit-learn", "skl2onnx", "tf2onnx", "onnxruntime"],
     check: "import keras, tf_keras, h5py, sklearn, skl2onnx, tf2onnx, onnxruntime",
 };
 
+/// Debian's PyTorch, and the loader of Hugging Face that goes by an index of shards.
+const TORCH: Environment = Environment {
+    folder: "torch",
+    base: Some(SYSTEM_PYTHON),
+    packages: &["huggingface_hub", "safetensors"],
+    check: "import torch, numpy, huggingface_hub, safetensors.torch",
+};
+
 /// The runtime that speed is compared with beside ONNX Runtime; it stands apart because tests need none of it.
 const TRACT: Environment =
-    Environment { folder: "tract", packages: &["numpy", "tract==0.23.9"], check: "import numpy, tract" };
+    Environment { folder: "tract", base: None, packages: &["numpy", "tract==0.23.9"], check: "import numpy, tract" };
 
 /// What packing is compared with; it stands apart because tests need none of it.
 const PACKAGING: Environment = Environment {
     folder: "packaging",
+    base: None,
     packages: &["numpy", "safetensors", "mlflow-skinny", "pandas"],
     check: "import numpy, safetensors.numpy, mlflow.pyfunc",
 };
@@ -106,14 +119,13 @@ pub(crate) fn find(install: bool) -> Result<Peers> {
     }
     let mut missing: Vec<_> = absent().map(|program| program.name.to_owned()).collect();
     let folder = workspace::cache()?.join("peers");
-    let [python, frameworks] = [&PYTHON, &FRAMEWORKS].map(|environment| {
+    let [python, frameworks, torch] = [&PYTHON, &FRAMEWORKS, &TORCH].map(|environment| {
         let python = environment.python(&folder, install);
         if python.is_none() {
             missing.extend(environment.packages.iter().map(|package| format!("{package} (Python)")));
         }
         python
     });
-    let torch = missing.iter().all(|name| name != "PyTorch").then(|| PathBuf::from(SYSTEM_PYTHON));
     Ok(Peers { python, frameworks, torch, missing })
 }
 
@@ -177,7 +189,9 @@ impl Environment {
     }
 
     fn make(&self, environment: &Path, python: &Path) -> Result<()> {
-        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
+        let mut venv = Command::new(self.base.unwrap_or("python3"));
+        venv.args(["-m", "venv", "--clear"]).args(self.base.map(|_| "--system-site-packages"));
+        process::run(venv.arg(environment).stdin(Stdio::null()))?;
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         process::run(Command::new(python).args(install).args(self.packages).stdin(Stdio::null()))
     }

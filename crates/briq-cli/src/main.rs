@@ -48,6 +48,14 @@ fn quiet_the_vulkan_loader() {
 fn start_tracing(verbose: u8) {
     use tracing_subscriber::filter::{EnvFilter, LevelFilter};
     let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG][usize::from(verbose.min(2))];
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("BRIQ_LOG").from_env_lossy();
+    let mut filter =
+        EnvFilter::builder().with_default_directive(level.into()).with_env_var("BRIQ_LOG").from_env_lossy();
+    if verbose == 0 && std::env::var_os("BRIQ_LOG").is_none() {
+        // Where a GPU's tuning cannot be kept, or two processes tune at once, nothing is wrong but that it takes longer.
+        let quieter = ["cubecl_environment=error", "cubecl_runtime=error"];
+        for directive in quieter.into_iter().filter_map(|directive| directive.parse().ok()) {
+            filter = filter.add_directive(directive);
+        }
+    }
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -19,7 +19,7 @@ mod sharding;
 mod writing;
 
 pub use reading::read;
-pub use sharding::{shard_name, shards};
+pub use sharding::{INDEX, index, shard_name, shards};
 pub use writing::{externalize, write};
 
 use crate::ElementType;

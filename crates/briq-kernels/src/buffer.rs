@@ -1,6 +1,6 @@
 //! Memory that starts on a cache line: packed weights, and scratch that each thread keeps between calls.
 
-mod slab;
+pub(crate) mod slab;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ enum Memory {
     Own(Vec<f32>),
     /// The numbers from `start` on are this buffer's alone.
     Part(Arc<Slab>),
+    /// They will not change any more, and a part of a file may have taken their place.
+    Settled(Arc<Slab>),
 }
 
 impl Default for Memory {
@@ -55,6 +57,15 @@ impl Buffer {
         part.map_or_else(|| Self::zeroed(length), |(slab, start)| Self { memory: Memory::Part(slab), start, length })
     }
 
+    /// Says that the numbers will not change any more, so that processes may [share](crate::residence) them.
+    pub(crate) fn settle(&mut self) {
+        if let Memory::Part(slab) = &self.memory {
+            let slab = Arc::clone(slab);
+            slab::settle(&slab, self.start, self.length);
+            self.memory = Memory::Settled(slab);
+        }
+    }
+
     /// Makes room for at least `length` numbers; what was there before is unspecified.
     pub(crate) fn reserve(&mut self, length: usize) {
         if self.length < length {
@@ -79,17 +90,21 @@ impl std::ops::Deref for Buffer {
         match &self.memory {
             Memory::Own(numbers) => &numbers[self.start..self.start + self.length],
             // SAFETY: this part was handed out to this buffer alone.
-            Memory::Part(slab) => unsafe { slab.part(self.start, self.length) },
+            Memory::Part(slab) | Memory::Settled(slab) => unsafe { slab.part(self.start, self.length) },
         }
     }
 }
 
 impl std::ops::DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
+        if let Memory::Settled(_) = self.memory {
+            *self = self.clone();
+        }
         match &mut self.memory {
             Memory::Own(numbers) => &mut numbers[self.start..self.start + self.length],
             // SAFETY: as above, and the buffer is borrowed mutably.
             Memory::Part(slab) => unsafe { slab.part_mut(self.start, self.length) },
+            Memory::Settled(_) => unreachable!("it was copied"),
         }
     }
 }
@@ -160,6 +175,9 @@ mod tests {
         let mut lasting = Buffer::lasting(PART);
         lasting[..112].copy_from_slice(&first);
         assert!(lasting.len() == PART && lasting[112..].iter().all(|number| *number == 0.0));
+        lasting.settle();
+        lasting[0] = 2.0;
+        assert_eq!((lasting[0], lasting[99]), (2.0, 1.0), "what is settled is copied where it is to change");
         for buffer in [first.clone(), first] {
             assert_eq!(buffer.as_ptr().align_offset(64), 0);
             assert_eq!((buffer.len(), buffer[0], buffer[99]), (112, 0.0, 1.0));

@@ -15,7 +15,8 @@
 //! - [`Weights`]: what is packed;
 //! - [`matrix`], [`convolution`], [`attention`], [`recurrent`]: products of every kind;
 //! - [`pooling`], [`normalization`], [`softmax`], [`elementwise`], [`reduction`]: what lies between them;
-//! - [`layout`]: channels last and channels first.
+//! - [`layout`]: channels last and channels first;
+//! - [`residence`]: packed weights that processes share.
 
 pub mod activation;
 pub mod attention;
@@ -32,6 +33,7 @@ mod parallel;
 pub mod pooling;
 pub mod recurrent;
 pub mod reduction;
+pub mod residence;
 pub mod simd;
 pub mod softmax;
 mod vector;

@@ -52,7 +52,8 @@ impl Contents {
         self.entries.contains_key(path)
     }
 
-    /// Structure and weights of a graph whose values are all in place; the named tensors go into shards, in this order.
+    /// Structure and weights of a graph whose values are all in place; the named tensors go into shards, in this order,
+    /// and an index of the shards goes beside them.
     pub(crate) fn network(&mut self, graph: &Graph, names: &[&str]) -> Result<(), ModelError> {
         let known = graph.initializers_by_name();
         let tensors: Vec<weights::Tensor<'_>> =
@@ -60,13 +61,17 @@ impl Contents {
         let mut lean = graph.clone();
         let ranges = weights::shards(&tensors, SHARD_BYTES);
         let count = ranges.len();
+        let mut shards = Vec::with_capacity(count);
         for (position, range) in ranges.into_iter().enumerate() {
             let name = weights::shard_name(position, count);
             let mut bytes = Vec::new();
             let placed = weights::write(&tensors[range], &BTreeMap::new(), &mut bytes)?;
             weights::externalize(&mut lean, &name, &placed)?;
-            self.bytes(&name, bytes);
-            self.shards.push(name);
+            self.shard(&name, bytes);
+            shards.push((name, placed));
+        }
+        if !shards.is_empty() {
+            self.bytes(weights::INDEX, weights::index(&shards));
         }
         self.bytes(STRUCTURE, briq_graph::onnx::encode(&lean)?);
         Ok(())

@@ -24,6 +24,7 @@ pub fn keep_tuning_in(folder: impl Into<PathBuf>) {
 
 #[cfg(feature = "wgpu")]
 mod enabled {
+    use std::path::Path;
     use std::sync::OnceLock;
 
     use burn::tensor::Device;
@@ -31,6 +32,7 @@ mod enabled {
     use burn::tensor::wgpu::wgpu::hal;
     use burn::tensor::wgpu::wgpu::{Adapter, AdapterInfo, DeviceType};
     use cubecl_environment::environment;
+    use cubecl_environment::persistence::{Access, Database};
     use cubecl_environment::records::{self, RecordLevel, RecordsConfig};
 
     use super::{Backend, BackendError, BackendReport, INSTALL_VULKAN, TUNING};
@@ -63,6 +65,7 @@ mod enabled {
         if let Some(folder) = TUNING.get() {
             records::configure(RecordsConfig { level: RecordLevel::Off, keep_sessions: Some(0) });
             environment::set_root(folder);
+            discard_damaged(&environment::path());
         }
         Ok(Gpu {
             device,
@@ -72,6 +75,19 @@ mod enabled {
             buffer: setup.adapter.limits().max_buffer_size,
             features: features(&setup.adapter.features()),
         })
+    }
+
+    /// Removes a database that cannot be opened: what it held is measured again.
+    fn discard_damaged(database: &Path) {
+        if Database::open_at(database, Access::ReadWrite).is_ok() {
+            return;
+        }
+        for suffix in ["", "-wal", "-tshm"] {
+            let mut file = database.as_os_str().to_owned();
+            file.push(suffix);
+            // Where it cannot be removed, or is none, tuning lasts as long as the process.
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// The heaps that are the device's own. wgpu does not tell of them, Vulkan does.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use briq_engine::{GoldenExample, LoadedModel, Tensor, Tolerance, golden};
-use briq_graph::{Attribute, ElementType, Graph, Initializer, Node};
+use briq_graph::{Attribute, ElementType, Graph, Initializer, Node, weights};
 use briq_package::{Draft, Package};
 use briq_spec::manifest::{Manifest, ModelInfo};
 use briq_spec::provenance::PROVENANCE_ENTRY;
@@ -86,8 +86,9 @@ fn inherit(package: &Package, draft: &mut Draft, converted: bool) -> Result<(), 
     let network = source.model.weights.iter().chain([&source.model.structure]);
     let answers = source.golden.iter().map(|golden| &golden.outputs);
     let changed: HashSet<&EntryPath> = if converted { network.chain(answers).collect() } else { HashSet::new() };
+    let made_anew = |path: &str| path == PROVENANCE_ENTRY || (converted && path == weights::INDEX);
     for path in package.entries().iter().map(|entry| &entry.path) {
-        if changed.contains(path) || path.as_str() == PROVENANCE_ENTRY {
+        if changed.contains(path) || made_anew(path.as_str()) {
             continue;
         }
         let failed = |error| ModelError::new(ModelErrorKind::Io, format!("cannot take over {path}")).because(error);

@@ -180,6 +180,10 @@ impl Subject {
         let lengths = inputs::Lengths { batch: arguments.batch, dimensions: &arguments.dimensions };
         let inputs = inputs::random(engine.inputs(), &symbols, &lengths, &arguments.ranges)?;
         let (outputs, first) = timed(|| Ok(engine.infer(&inputs)?))?;
+        // As a server does: then the memory is what a server would have.
+        if let Err(error) = briq_model::share_weights(&context.home.cache().join("weights")) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared");
+        }
         let loaded = Loaded {
             name: package.manifest().name.to_string(),
             version: package.manifest().version.to_string(),

@@ -65,30 +65,36 @@ pub(crate) fn loader(
     policy: Option<Policy>,
 ) -> impl Fn(&str) -> Result<LoadedModel, EngineError> + Send + Sync {
     move |locator| {
-        let (store, digest) = parse(locator)?;
-        let package = open(&store, &digest)?;
+        let (home, digest) = parse(locator)?;
+        let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
+        let store = Store::open(home.store()).map_err(failed)?;
+        let package = store.package(&digest).map_err(failed)?;
         if let Some(policy) = &policy {
             briq_package::policy::admit(policy, &package)
                 .map_err(|error| EngineError::load("it may not be served here").with_source(error))?;
         }
         let base = base(&store, &package)?;
-        briq_model::load(Layered::new(&package, base.as_ref()), backend)
-            .map_err(|error| EngineError::load("cannot load the package").with_source(error))
+        let loaded = briq_model::load(Layered::new(&package, base.as_ref()), backend)
+            .map_err(|error| EngineError::load("cannot load the package").with_source(error))?;
+        share_weights(&home);
+        Ok(loaded)
     }
 }
 
-fn parse(locator: &str) -> Result<(Store, Blake3Digest), EngineError> {
+/// Lets other processes with the same network share its weights, without letting anyone wait for that.
+fn share_weights(home: &Home) {
+    let folder = home.cache().join("weights");
+    std::thread::spawn(move || match briq_model::share_weights(&folder) {
+        Ok(bytes) => tracing::debug!(bytes, "weights are shared"),
+        Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared"),
+    });
+}
+
+fn parse(locator: &str) -> Result<(Home, Blake3Digest), EngineError> {
     let unreadable = || EngineError::not_found(format!("`{locator}` is no locator"));
     let (digest, home) = locator.split_once(' ').ok_or_else(unreadable)?;
     let digest: Blake3Digest = digest.parse().map_err(|_| unreadable())?;
-    let store = Store::open(Home::new(PathBuf::from(home)).store());
-    let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
-    Ok((store.map_err(failed)?, digest))
-}
-
-fn open(store: &Store, digest: &Blake3Digest) -> Result<Package, EngineError> {
-    let failed = |error| EngineError::load("cannot open the package in the store").with_source(error);
-    store.package(digest).map_err(failed)
+    Ok((Home::new(PathBuf::from(home)), digest))
 }
 
 /// The base of an adapter.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use briq_graph::weights::{ALIGNMENT, Placed, Tensor, externalize, read, shard_name, shards, write};
+use briq_graph::weights::{ALIGNMENT, Placed, Tensor, externalize, index, read, shard_name, shards, write};
 use briq_graph::{Data, ElementType, Graph, Initializer};
 use expect_test::expect;
 use proptest::prelude::*;
@@ -55,6 +55,24 @@ fn shards_are_cut_between_modules() {
     assert!(shards(&tensors, 1000).into_iter().eq(std::iter::once(0..6)));
     assert_eq!(shards(&[], 10), Vec::<std::ops::Range<usize>>::new());
     assert_eq!(shard_name(0, 12), "weights-00001-of-00012.safetensors");
+}
+
+#[test]
+fn the_index_says_in_which_shard_a_tensor_lies() {
+    let scalar = |name| written(&[Tensor { name, element: ElementType::U8, shape: &[], data: &[0] }]).1;
+    let bytes = index(&[(shard_name(0, 2), scalar("b.w")), (shard_name(1, 2), scalar("a.w"))]);
+    expect![[r#"
+        {
+          "metadata": {
+            "total_size": 2
+          },
+          "weight_map": {
+            "a.w": "weights-00002-of-00002.safetensors",
+            "b.w": "weights-00001-of-00002.safetensors"
+          }
+        }
+    "#]]
+    .assert_eq(std::str::from_utf8(&bytes).unwrap());
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl PackedMatrix {
         let mut matrix = Self::zeroed(rows, columns);
         let panels = &mut matrix.panels;
         matrix.unit.run(Pack { weights, rows, columns, taps: 1, transposed, scale: 1.0, panels });
-        matrix
+        matrix.settled()
     }
 
     /// Packs a matrix times `scale` into memory that is at hand.
@@ -90,7 +90,7 @@ impl PackedMatrix {
         let mut matrix = Self::zeroed(rows, columns);
         let panels = &mut matrix.panels;
         matrix.unit.run(Pack { weights, rows, columns, taps, transposed: Transposed::Yes, scale: 1.0, panels });
-        matrix
+        matrix.settled()
     }
 
     /// Packs the matrix whose numbers `value(row, column)` gives.
@@ -104,7 +104,13 @@ impl PackedMatrix {
                 }
             }
         }
-        matrix
+        matrix.settled()
+    }
+
+    /// The same, of which no number will change any more.
+    pub(crate) fn settled(mut self) -> Self {
+        self.panels.settle();
+        self
     }
 
     /// Rows: the length of the sums.

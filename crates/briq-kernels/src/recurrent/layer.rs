@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
 
     fn panels(&self, gates: &[usize], lanes: usize) -> Buffer {
         let hidden = self.spec.hidden;
-        let mut packed = Buffer::zeroed(hidden.next_multiple_of(lanes) * gates.len() * hidden);
+        let mut packed = Buffer::lasting(hidden.next_multiple_of(lanes) * gates.len() * hidden);
         for (index, row) in packed.chunks_exact_mut(lanes).enumerate() {
             let (panel, rest) = (index / (gates.len() * hidden), index % (gates.len() * hidden));
             let (state, gate) = (rest / gates.len(), gates[rest % gates.len()]);
@@ -102,6 +102,7 @@ impl<'a> Source<'a> {
                 }
             }
         }
+        packed.settle();
         packed
     }
 }

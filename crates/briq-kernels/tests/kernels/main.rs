@@ -9,6 +9,8 @@ mod normalization;
 mod pooling;
 mod recurrent;
 mod reduction;
+#[cfg(target_os = "linux")]
+mod residence;
 mod softmax;
 mod support;
 mod vector;

@@ -102,6 +102,8 @@ impl Stage {
     /// Starts Briq on a network.
     pub(super) fn ours(&self, prepared: &Prepared, threads: usize, batch: usize) -> Result<Contender> {
         let mut command = self.command(&self.program, threads);
+        // What processes share lies there, and nothing of the user's.
+        command.env("BRIQ_HOME", self.folder.join("home"));
         command.arg("bench").arg(&prepared.package).args(["--backend", &self.backend, "--rounds"]);
         command.args(["--threads", &threads.to_string(), "--batch", &batch.to_string()]);
         for (name, length) in prepared.network.dimensions {

@@ -114,7 +114,7 @@ fn transform_weights<T: Transform>(spec: &ConvolutionSpec, weights: &Weights<'_>
             }
         }
     }
-    points
+    points.into_iter().map(PackedMatrix::settled).collect()
 }
 
 #[inline(always)]
