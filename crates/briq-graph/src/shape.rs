@@ -36,7 +36,7 @@ type Inferred = Result<Vec<context::Type>, GraphError>;
 type Rule = fn(&Context<'_>) -> Inferred;
 
 /// The standard operators with a rule.
-const RULES: [(&str, Rule); 125] = [
+const RULES: [(&str, Rule); 126] = [
     ("Abs", arithmetic::unary),
     ("Acos", arithmetic::float_unary),
     ("Acosh", arithmetic::float_unary),
@@ -77,6 +77,7 @@ const RULES: [(&str, Rule); 125] = [
     ("GRU", recurrent::layer),
     ("Gather", indexing::gather),
     ("GatherElements", indexing::gather_elements),
+    ("GatherND", indexing::gather_nd),
     ("Gelu", arithmetic::float_unary),
     ("Gemm", linear::gemm),
     ("GlobalAveragePool", window::global_pool),

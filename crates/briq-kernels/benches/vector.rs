@@ -164,7 +164,16 @@ fn attentions(bench: &Bench) {
         let small = || numbers(count).iter().map(|x| x * 0.3).collect::<Vec<f32>>();
         let (q, k, v, mut out) = (small(), small(), small(), vec![0.0; count]);
         let scale = 1.0 / (depth as f32).sqrt();
-        let spec = AttentionSpec { batch, heads, queries: length, keys: length, depth, value_depth: depth, scale };
+        let spec = AttentionSpec {
+            batch,
+            heads,
+            queries: length,
+            keys: length,
+            depth,
+            value_depth: depth,
+            scale,
+            guarded: false,
+        };
         bench.case(&format!("attention b{batch} {heads}x{depth} of {length}"), || {
             attention(&spec, &q, &k, &v, None, &mut out)
         });

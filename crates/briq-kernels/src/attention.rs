@@ -31,13 +31,16 @@ pub struct AttentionSpec {
     pub value_depth: usize,
     /// The factor of the scores, as a rule 1 / √depth.
     pub scale: f32,
+    /// Whether a query gets zeros instead of what is not a number, where its weights are none: all its keys are masked by
+    /// minus infinity, or a score is itself not a number.
+    pub guarded: bool,
 }
 
 /// `softmax(Q · Kᵀ · scale + mask) · V` for each sequence and head.
 ///
 /// `query` is `[batch, queries, heads · depth]`, `key` is `[batch, keys, heads · depth]`, `value` is
 /// `[batch, keys, heads · value_depth]`, and `out` is `[batch, queries, heads · value_depth]`. A query all of whose keys are
-/// masked by minus infinity gets what is not a number.
+/// masked by minus infinity gets what is not a number, unless that is guarded against.
 ///
 /// # Panics
 /// If a slice is not of that size, or the mask is one of other sizes.

@@ -74,6 +74,8 @@ struct Found {
     mask: Option<Mask>,
     heads: usize,
     scale: f64,
+    /// Whether weights that are not numbers are replaced by zeros.
+    guarded: bool,
     /// The node that gives the result in some layout, which attention takes the place of.
     root: Id,
     result: Layout,
@@ -89,8 +91,8 @@ impl Found {
             return None;
         }
         let weights = Trace::of(rewriter, node.input(0)?, false);
-        let softmax = rewriter.made_by(weights.source, "Softmax").filter(|softmax| is_last(softmax, inference))?;
-        rewriter.sole_reader(weights.source)?;
+        let (softmax, guarded) = softmax(rewriter, weights.source)?;
+        let softmax = Some(softmax).filter(|softmax| is_last(softmax, inference))?;
         let scores = Scores::of(rewriter, inference, softmax.input(0)?)?;
         let shared = weights.shown(inference, scores.axes)?;
         let values = Side::of(rewriter, inference, node.input(1)?, Role::Key, false)?;
@@ -105,7 +107,8 @@ impl Found {
         *result.last_mut()? = values.axes.last()?.clone();
         let (root, result, target) = merged(rewriter, inference, id, result)?;
         let operands = [scores.queries, scores.keys, values.operand];
-        Some(Self { operands, mask: scores.mask, heads: scores.heads, scale: scores.scale, root, result, target })
+        let Scores { mask, heads, scale, .. } = scores;
+        Some(Self { operands, mask, heads, scale, guarded, root, result, target })
     }
 
     fn write(self, rewriter: &mut Rewriter<'_>) {
@@ -123,6 +126,9 @@ impl Found {
         let mut attention = Node::new(&rewriter.node(self.root).name, "Attention", &names, &[&output]);
         FUSED_DOMAIN.clone_into(&mut attention.domain);
         let mut attention = attention.with("num_heads", heads).with("scale", self.scale as f32);
+        if self.guarded {
+            attention = attention.with("guarded", 1_i64);
+        }
         if self.result == Layout::BatchFirst && self.target.is_none() {
             rewriter.replace(self.root, attention);
             return;
@@ -150,6 +156,22 @@ fn swapped(rewriter: &mut Rewriter<'_>, value: &str, beside: Id) -> String {
     let name = rewriter.fresh(value);
     rewriter.add(Node::new(&name, "Transpose", &[value], &[&name]).with("perm", vec![1, 0, 2]), beside);
     name
+}
+
+/// The softmax that gives these weights and nothing else, and whether zeros are put in place of weights that are not numbers.
+///
+/// PyTorch guards so, by `Where(IsNaN(w), 0, w)`, what a query gets all of whose keys are masked by minus infinity.
+fn softmax<'r>(rewriter: &'r Rewriter<'_>, weights: &str) -> Option<(&'r Node, bool)> {
+    rewriter.sole_reader(weights)?;
+    let Some(choice) = rewriter.made_by(weights, "Where") else {
+        return Some((rewriter.made_by(weights, "Softmax")?, false));
+    };
+    let [condition, zero, plain] = [0, 1, 2].map(|position| choice.operand(position));
+    let test = rewriter.made_by(condition, "IsNaN")?;
+    let guards = test.operand(0) == plain && rewriter.scalar(zero) == Some(0.0);
+    rewriter.sole_reader(condition)?;
+    let alone = !rewriter.is_pinned(plain) && rewriter.readers(plain).count() == 2;
+    Some((rewriter.made_by(plain, "Softmax").filter(|_| guards && alone)?, true))
 }
 
 /// Whether a softmax is over the last axis.

@@ -142,12 +142,15 @@ pub(super) fn choose(context: &Context<'_>) -> Inferred {
 
 pub(super) fn range(context: &Context<'_>) -> Inferred {
     let element = context.input(0)?.element;
-    let one = |position: usize| context.elements(position).and_then(<[Element]>::first).and_then(Element::known);
+    let one = |position: usize| context.elements(position).and_then(<[Element]>::first);
     let length = match (one(0), one(1), one(2)) {
-        (Some(start), Some(limit), Some(delta)) if delta != 0 => count(start, limit, delta),
+        (Some(Element::Known(start)), Some(Element::Known(limit)), Some(Element::Known(delta))) if *delta != 0 => {
+            count(*start, *limit, *delta).map(Dim::Fixed)
+        }
+        (Some(Element::Known(0)), Some(limit @ Element::Length(_)), Some(Element::Known(1))) => limit.to_length(),
         _ => None,
     };
-    Ok(vec![(element, vec![length.map_or_else(unknown, Dim::Fixed)])])
+    Ok(vec![(element, vec![length.unwrap_or_else(unknown)])])
 }
 
 fn count(start: i64, limit: i64, delta: i64) -> Option<usize> {
@@ -212,6 +215,19 @@ pub(super) fn pad(context: &Context<'_>) -> Inferred {
     };
     let shape = input.shape.iter().enumerate().map(|(axis, length)| padded(axis, length).unwrap_or_else(unknown));
     Ok(vec![(input.element, shape.collect())])
+}
+
+/// Each row of indices picks what lies behind the axes that it counts.
+pub(super) fn gather_nd(context: &Context<'_>) -> Inferred {
+    let (data, indices) = (context.input(0)?, context.input(1)?);
+    let shared = usize::try_from(context.int("batch_dims").unwrap_or(0)).ok();
+    let rows = indices.shape.split_last().and_then(|(count, rows)| Some((count.fixed()?, rows)));
+    let picked = rows.and_then(|(count, rows)| {
+        let behind = data.shape.get(shared?.checked_add(count)?..)?;
+        Some(rows.iter().chain(behind).cloned().collect())
+    });
+    let misfit = || context.refuse(format!("the rows of `{indices}` do not pick from `{data}`"));
+    Ok(vec![(data.element, picked.ok_or_else(misfit)?)])
 }
 
 /// As many as there are indices.

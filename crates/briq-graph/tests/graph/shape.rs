@@ -339,6 +339,43 @@ fn a_shape_that_is_computed_says_how_many_axes_there_are() {
 }
 
 #[test]
+fn rows_of_indices_pick_what_lies_behind_them() {
+    check("GatherND", &["b,t,8", "b,1,t,2"], &[], &expect!["[b, 1, t, 8]"]);
+    check("GatherND", &["b,t,8", "b,3,1"], &[("batch_dims", Attribute::Int(1))], &expect!["[b, 3, 8]"]);
+    check(
+        "GatherND",
+        &["b,t", "b,3"],
+        &[],
+        &expect![
+            "cannot infer the shape of node `node` (GatherND): the rows of `b F32[b, 3]` do not pick from `a F32[b, t]`"
+        ],
+    );
+    check(
+        "GatherND",
+        &["b,t", "b,n"],
+        &[],
+        &expect![
+            "cannot infer the shape of node `node` (GatherND): the rows of `b F32[b, n]` do not pick from `a F32[b, t]`"
+        ],
+    );
+}
+
+#[test]
+fn a_range_up_to_the_length_of_an_axis_is_as_long() {
+    let mut graph = graph("Range", &[], None, &[]);
+    let shape = Node::new("", "Shape", &["x"], &["lengths"]).with("start", 0_i64).with("end", 1_i64);
+    let scalar = Node::new("", "Squeeze", &["lengths"], &["length"]);
+    graph.inputs.push(Value::new("x", ElementType::F32, dims("n,3")));
+    graph.nodes = vec![shape, scalar, Node::new("node", "Range", &["start", "length", "step"], &["out"])];
+    for (start, step, expected) in [(0, 1, "[n]"), (1, 1, "[?]"), (0, 2, "[?]")] {
+        graph.initializers = [("start", start), ("step", step)]
+            .map(|(name, number)| Initializer::from_i64(name, vec![], &[number]))
+            .into();
+        assert_eq!(outcome(&graph), expected, "{start}, {step}");
+    }
+}
+
+#[test]
 fn rejects_operators_without_a_rule() {
     let error = shape::infer(&graph("NoSuchThing", &["n"], None, &[])).unwrap_err();
     assert!(error.is_unsupported());

@@ -156,7 +156,7 @@ impl Head<'_> {
         unsafe { product.run(simd, (room.scores, room.score_stride), room.values, self.out.at(start)) };
         if step.keys.end == self.spec.keys {
             for row in 0..count {
-                self.multiply(simd, step.first + row, 1.0 / room.sums[step.first + row - self.queries.start]);
+                self.divide(simd, step.first + row, room.sums[step.first + row - self.queries.start]);
             }
         }
     }
@@ -190,6 +190,17 @@ impl Head<'_> {
     fn result(&self, query: usize) -> (usize, usize) {
         let stride = self.spec.heads * self.spec.value_depth;
         ((self.batch * self.spec.queries + query) * stride + self.head * self.spec.value_depth, stride)
+    }
+
+    /// Divides the result of a query by the sum of its exponentials.
+    #[inline(always)]
+    fn divide<S: Simd>(&self, simd: S, query: usize, sum: f32) {
+        if self.spec.guarded && !(sum > 0.0) {
+            // SAFETY: these numbers belong to this query of this head alone.
+            unsafe { self.out.slice(self.result(query).0, self.spec.value_depth) }.fill(0.0);
+        } else {
+            self.multiply(simd, query, 1.0 / sum);
+        }
     }
 
     #[inline(always)]

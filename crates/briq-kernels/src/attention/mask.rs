@@ -54,7 +54,7 @@ mod tests {
     use super::{AttentionSpec, Mask};
 
     const SPEC: AttentionSpec =
-        AttentionSpec { batch: 2, heads: 3, queries: 4, keys: 5, depth: 1, value_depth: 1, scale: 1.0 };
+        AttentionSpec { batch: 2, heads: 3, queries: 4, keys: 5, depth: 1, value_depth: 1, scale: 1.0, guarded: false };
 
     #[test]
     fn rejects_shapes_that_do_not_fit() {

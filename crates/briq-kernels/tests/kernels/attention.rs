@@ -7,7 +7,7 @@ use crate::support::{Numbers, assert_close, for_each_unit};
 
 /// `mask` gives what is added to the score of (batch, head, query, key).
 fn reference(spec: &AttentionSpec, [query, key, value]: [&[f32]; 3], mask: impl Fn([usize; 4]) -> f64) -> Vec<f64> {
-    let AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale } = *spec;
+    let AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale, .. } = *spec;
     let at = |of: &[f32], row: usize, head: usize, depth: usize, column: usize| {
         f64::from(of[(row * heads + head) * depth + column])
     };
@@ -53,7 +53,7 @@ fn check(spec: &AttentionSpec, mask_shape: Option<&[usize]>, seed: u64) {
 }
 
 const SPEC: AttentionSpec =
-    AttentionSpec { batch: 2, heads: 3, queries: 37, keys: 53, depth: 24, value_depth: 40, scale: 0.2 };
+    AttentionSpec { batch: 2, heads: 3, queries: 37, keys: 53, depth: 24, value_depth: 40, scale: 0.2, guarded: false };
 
 #[test]
 fn masks_of_all_shapes_are_added() {
@@ -65,7 +65,8 @@ fn masks_of_all_shapes_are_added() {
 
 #[test]
 fn keys_masked_by_minus_infinity_count_for_nothing() {
-    let spec = AttentionSpec { batch: 1, heads: 1, queries: 2, keys: 3, depth: 1, value_depth: 1, scale: 1.0 };
+    let spec =
+        AttentionSpec { batch: 1, heads: 1, queries: 2, keys: 3, depth: 1, value_depth: 1, scale: 1.0, guarded: false };
     let masked = [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY];
     let mask = Mask::new(&masked, &[3], &spec).expect("the mask fits");
     for_each_unit(|unit| {
@@ -76,14 +77,62 @@ fn keys_masked_by_minus_infinity_count_for_nothing() {
 }
 
 #[test]
+fn a_query_without_keys_gets_zeros_where_it_is_guarded() {
+    let masked = [f32::NEG_INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY, 0.0];
+    for_each_unit(|unit| {
+        for guarded in [false, true] {
+            let spec = AttentionSpec {
+                batch: 1,
+                heads: 1,
+                queries: 3,
+                keys: 2,
+                depth: 1,
+                value_depth: 2,
+                scale: 1.0,
+                guarded,
+            };
+            let masked = [&masked[..], &[0.0, 0.0]].concat();
+            let mask = Mask::new(&masked, &[3, 2], &spec).expect("the mask fits");
+            let mut out = [f32::NAN; 6];
+            let query = [1.0, 1.0, f32::NAN];
+            attention(&spec, &query, &[1.0, 2.0], &[5.0, 6.0, 7.0, 8.0], Some(&mask), &mut out);
+            assert_eq!(out[2..4], [7.0, 8.0], "{unit:?}");
+            let odd = [out[0], out[1], out[4], out[5]];
+            assert!(
+                if guarded { odd == [0.0; 4] } else { odd.iter().all(|number| number.is_nan()) },
+                "{unit:?}: {odd:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn large_attentions_are_split_and_complete() {
     check(
-        &AttentionSpec { batch: 2, heads: 4, queries: 96, keys: 96, depth: 32, value_depth: 32, scale: 0.18 },
+        &AttentionSpec {
+            batch: 2,
+            heads: 4,
+            queries: 96,
+            keys: 96,
+            depth: 32,
+            value_depth: 32,
+            scale: 0.18,
+            guarded: false,
+        },
         None,
         1,
     );
     check(
-        &AttentionSpec { batch: 1, heads: 1, queries: 260, keys: 611, depth: 64, value_depth: 64, scale: 0.125 },
+        &AttentionSpec {
+            batch: 1,
+            heads: 1,
+            queries: 260,
+            keys: 611,
+            depth: 64,
+            value_depth: 64,
+            scale: 0.125,
+            guarded: false,
+        },
         None,
         2,
     );
@@ -91,7 +140,16 @@ fn large_attentions_are_split_and_complete() {
 
 #[test]
 fn masks_by_minus_infinity_may_hide_whole_blocks() {
-    let spec = AttentionSpec { batch: 1, heads: 2, queries: 15, keys: 3000, depth: 64, value_depth: 64, scale: 0.1 };
+    let spec = AttentionSpec {
+        batch: 1,
+        heads: 2,
+        queries: 15,
+        keys: 3000,
+        depth: 64,
+        value_depth: 64,
+        scale: 0.1,
+        guarded: false,
+    };
     let mut masked = vec![0.0; 15 * 3000];
     for query in 0..15 {
         masked[query * 3000..][200 * query..].fill(f32::NEG_INFINITY);
@@ -119,6 +177,6 @@ proptest! {
         (depth, value_depth) in (1_usize..40, 1_usize..70),
         seed: u64,
     ) {
-        check(&AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale: 0.3 }, None, seed);
+        check(&AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale: 0.3, guarded: false }, None, seed);
     }
 }

@@ -14,13 +14,15 @@ pub(super) const KERNELS: Family = &[("Attention", prepare)];
 struct Fused {
     heads: usize,
     scale: f32,
+    guarded: bool,
 }
 
 fn prepare(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     if call.node.domain != briq_graph::pass::FUSED_DOMAIN {
         return Ok(None);
     }
-    ready(Fused { heads: call.size("num_heads", 1)?.max(1), scale: call.float("scale", 1.0)? })
+    let heads = call.size("num_heads", 1)?.max(1);
+    ready(Fused { heads, scale: call.float("scale", 1.0)?, guarded: call.flag("guarded", false)? })
 }
 
 impl Fused {
@@ -34,7 +36,8 @@ impl Fused {
             return Err(misfit());
         }
         let (depth, value_depth) = (width / self.heads, value_width / self.heads);
-        Ok(AttentionSpec { batch, heads: self.heads, queries, keys, depth, value_depth, scale: self.scale })
+        let Self { heads, scale, guarded } = *self;
+        Ok(AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale, guarded })
     }
 }
 

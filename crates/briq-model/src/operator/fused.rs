@@ -3,7 +3,7 @@
 
 use briq_kernels::Activation;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
-use burn::backend::{Dispatch, Scalar};
+use burn::backend::{DeviceOps as _, Dispatch, Scalar};
 
 use super::activation::{gelu_tanh, hard_swish, mish, ramp, scaled_exponential, softplus};
 use super::{Call, Fault, Operator, Outcome, one};
@@ -81,7 +81,8 @@ fn activated(x: DeviceTensor, activation: Activation) -> Result<DeviceTensor, Fa
     })
 }
 
-/// Vaswani et al. (2017): `softmax(Q Kᵀ · scale + M) V` for each head, on `[batch, sequence, heads · depth]`.
+/// Vaswani et al. (2017): `softmax(Q Kᵀ · scale + M) V` for each head, on `[batch, sequence, heads · depth]`. Guarded,
+/// weights that are not numbers count for nothing.
 fn attention(call: &mut Call) -> Outcome {
     let heads = call.size("num_heads", 1)?;
     let scale = call.number("scale", 1.0)?;
@@ -93,7 +94,12 @@ fn attention(call: &mut Call) -> Outcome {
     let scores = Dispatch::float_matmul(q, Dispatch::float_swap_dims(k, 2, 3));
     let scores = Dispatch::float_mul_scalar(scores, Scalar::Float(scale));
     let scores = sum(scores, call.optional(3)?);
-    let result = Dispatch::float_swap_dims(Dispatch::float_matmul(Dispatch::softmax(scores, 3), v), 1, 2);
+    let mut weights = Dispatch::softmax(scores, 3);
+    if call.flag("guarded", false)? {
+        let absent = Dispatch::float_is_nan(weights.clone(), call.device.defaults().bool_dtype);
+        weights = Dispatch::float_mask_fill(weights, absent, Scalar::Float(0.0));
+    }
+    let result = Dispatch::float_swap_dims(Dispatch::float_matmul(weights, v), 1, 2);
     let shape = dimensions(&result);
     one(reshape(result, &[shape[0], shape[1], shape[2] * shape[3]]))
 }

@@ -148,6 +148,43 @@ fn attention_with_positions_first_is_brought_into_order() {
     );
 }
 
+/// Attention whose weights are read through a guard: the condition, and what is put where it holds.
+fn guarded(condition: &str, instead: &str) -> String {
+    format!(
+        "{HEADS}scores = MatMul(qh, kh)
+         masked = Add(scores, mask)
+         weights = Softmax(masked) axis=-1
+         absent = {condition}
+         instead = {instead}
+         kept = Where(absent, instead, weights)
+         context = MatMul(kept, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)"
+    )
+}
+
+#[test]
+fn zeros_may_stand_for_weights_that_are_not_numbers() {
+    check(
+        &[Pass::Attention],
+        &guarded("IsNaN(weights)", "0.0"),
+        &expect![[r#"
+            y = briq.Attention(q, k, v, mask) guarded=1 num_heads=2 scale=1.0
+            -> y
+            # Attention 1
+        "#]],
+    );
+    let stays = |text: &str| {
+        let (graph, _) = optimize(text::parse(text), &[Pass::Attention], &mut super::arithmetic::Arithmetic).unwrap();
+        assert!(graph.nodes.iter().all(|node| node.operator != "Attention"), "{text}");
+    };
+    stays(&guarded("IsNaN(weights)", "0.5"));
+    stays(&guarded("IsNaN(masked)", "0.0"));
+    stays(&guarded("IsInf(weights)", "0.0"));
+    stays(&format!("{}\nout weights [b, 2, s, t]", guarded("IsNaN(weights)", "0.0")));
+    stays(&format!("{}\nout absent [b, 2, s, t]", guarded("IsNaN(weights)", "0.0")));
+}
+
 #[test]
 fn scores_may_be_replaced_instead_of_masked() {
     let behind = "weights = Softmax(masked) axis=-1

@@ -136,7 +136,7 @@ pub(super) fn told(error: &ModelError) -> String {
     text
 }
 
-fn tensor(datum: &Datum) -> (&[usize], Vec<f32>) {
+pub(super) fn tensor(datum: &Datum) -> (&[usize], Vec<f32>) {
     let Datum::Tensor(tensor) = datum else { panic!("{datum:?} is no tensor") };
     let bytes = tensor.inline().unwrap().as_chunks().0;
     (&tensor.shape, bytes.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())

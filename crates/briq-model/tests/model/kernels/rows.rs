@@ -1,8 +1,10 @@
 //! Softmax, layer normalisation and attention.
 
-use briq_graph::Node;
+use briq_graph::{Initializer, Node};
+use briq_model::{Backend, Optimization};
 
-use super::case::Case;
+use super::case::{Case, near, tensor};
+use crate::backends::each;
 
 #[test]
 fn softmax_along_each_axis() {
@@ -56,7 +58,16 @@ fn root_mean_squares_are_normalised() {
 
 /// Projections, heads, scores and a mask, as exporters write them.
 fn attention(mask: Option<&[usize]>) -> Case {
-    let mut case = Case::new(18).input("x", &[5, 8]).constant("scale", &[]);
+    let case = match mask {
+        Some(shape) => Case::new(18).constant("mask", shape),
+        None => Case::new(18),
+    };
+    attending(case, mask.is_some(), false)
+}
+
+/// As [`attention`]; the case may hold a mask. Guarded, zeros stand for weights that are not numbers.
+fn attending(case: Case, masked: bool, guarded: bool) -> Case {
+    let mut case = case.input("x", &[5, 8]).constant("scale", &[]);
     case = case.integers("heads", &[0, 5, 2, 4]).integers("whole", &[0, 5, 8]);
     for (name, weights, product, split, turned) in
         [("q", "wq", "mq", "hq", "tq"), ("k", "wk", "mk", "hk", "tk"), ("v", "wv", "mv", "hv", "tv")]
@@ -68,15 +79,16 @@ fn attention(mask: Option<&[usize]>) -> Case {
         case = case.node(Node::new(turned, "Transpose", &[split], &[turned]).with("perm", perm));
     }
     case = case.plain("MatMul", &["tq", "tk"], "scores").plain("Mul", &["scores", "scale"], "scaled");
-    let last = match mask {
-        Some(shape) => {
-            case = case.constant("mask", shape).plain("Add", &["scaled", "mask"], "masked");
-            "masked"
-        }
-        None => "scaled",
-    };
-    let case =
-        case.node(Node::new("p", "Softmax", &[last], &["p"]).with("axis", -1)).plain("MatMul", &["p", "tv"], "o");
+    let last = if masked { "masked" } else { "scaled" };
+    if masked {
+        case = case.plain("Add", &["scaled", "mask"], "masked");
+    }
+    let mut case = case.node(Node::new("p", "Softmax", &[last], &["p"]).with("axis", -1));
+    if guarded {
+        case.graph.initializers.push(Initializer::from_f32("zero", Vec::new(), &[0.0]));
+        case = case.plain("IsNaN", &["p"], "absent").plain("Where", &["absent", "zero", "p"], "kept");
+    }
+    let case = case.plain("MatMul", &[if guarded { "kept" } else { "p" }, "tv"], "o");
     let case = case.node(Node::new("u", "Transpose", &["o"], &["u"]).with("perm", vec![0, 2, 1, 3]));
     case.plain("Reshape", &["u", "whole"], "y").output("y", 3)
 }
@@ -87,4 +99,26 @@ fn attention_with_and_without_a_mask() {
         attention(mask).agrees();
     }
     attention(None).output("scaled", 4).agrees();
+}
+
+/// A mask that hides every key from the second query, and some from others.
+fn hiding() -> Case {
+    let mask: Vec<f32> = (0..25).map(|at| if at / 5 == 1 || at % 7 == 3 { f32::NEG_INFINITY } else { 0.0 }).collect();
+    let mut case = Case::new(18);
+    case.graph.initializers.push(Initializer::from_f32("mask", vec![5, 5], &mask));
+    case
+}
+
+#[test]
+fn a_query_without_keys_gets_what_the_graph_says() {
+    attending(hiding(), true, false).agrees();
+    let guarded = attending(hiding(), true, true);
+    guarded.agrees();
+    let reference = guarded.runner(Backend::Flex, &Optimization::none()).run(guarded.data(2)).unwrap();
+    let numbers = tensor(&reference[0]).1;
+    assert!(numbers[8..16].iter().all(|number| *number == 0.0), "{numbers:?}");
+    for backend in each() {
+        let result = guarded.runner(backend, &Optimization::default()).run(guarded.data(2)).unwrap();
+        near(&reference, &result, &backend.to_string());
+    }
 }
