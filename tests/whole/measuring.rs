@@ -81,6 +81,11 @@ fn two_servers_of_a_package_hold_its_packed_weights_once() {
     for server in &servers {
         assert!(maps(server.process(), "/cache/weights/"), "the packed weights are those of a file");
     }
+    let collected = || briq.run(["gc", "--json"]).succeeds().json()["weights"].as_u64();
+    assert_eq!(collected(), Some(0), "they are in use");
+    drop(servers);
+    assert!(collected() > Some(4 * 64 * 8192), "nobody uses them any more");
+    assert_eq!(collected(), Some(0));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(context) => context,
         Err(error) => return exit::report(&error),
     };
-    briq_model::keep_tuning_in(context.home.cache().join("tuning"));
+    briq_model::keep_tuning_in(context.home.tuning());
     match verb::run(arguments.verb, &context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),

@@ -86,7 +86,7 @@ pub use optimization::Optimization;
 pub use project::{Base, Environment, FeatureStatistics, Outcome, Parts, Project, RECIPE_FILE, Tuning};
 pub use reproduction::{Likeness, Materials, Needed, likeness, needed, reimport, retrain};
 pub use runner::{NodeTime, Runner};
-pub use shared_weights::share_weights;
+pub use shared_weights::{clear_weights, share_weights};
 pub use train::{
     Ended, EpochRecord, Examples, Gradients, History, HostParameters, Objective, Observer, Silent, Task, Trained,
     gradients, parameters, train,

@@ -10,9 +10,9 @@
 //! A process compares every byte before it takes the file in place of its own, so a file that is damaged, or was made by another
 //! version, is never used. Whoever uses a file holds a shared lock on it; what nobody holds is removed by the next who comes.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use briq_kernels::residence::{self, Part};
@@ -55,7 +55,7 @@ pub fn share_weights(folder: &Path) -> Result<u64, ModelError> {
             continue;
         };
         if parts.lay_upon(&Arc::new(file)).map_err(failed)? {
-            sweep(folder);
+            clear_weights(folder, false);
             return Ok(parts.length);
         }
         std::fs::remove_file(&path).map_err(failed)?;
@@ -164,18 +164,16 @@ fn is_there(_: &File) -> std::io::Result<bool> {
     Ok(true)
 }
 
-/// Removes the files that no process uses. What cannot be looked at is left to the next who comes.
-fn sweep(folder: &Path) {
-    let files: Vec<PathBuf> =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    for path in files {
-        let Ok(file) = File::open(&path) else { continue };
-        match file.try_lock() {
-            Ok(()) => {
-                // Fails where another was faster.
-                let _ = std::fs::remove_file(&path);
-            }
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
-        }
-    }
+/// Removes the files in a folder of [`share_weights`] that no process uses, or with `dry_run` only looks at them; says how many
+/// bytes they have. What cannot be looked at is left to the next who comes.
+pub fn clear_weights(folder: &Path, dry_run: bool) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let unused = entries.filter_map(|entry| {
+        let file = File::open(entry.path()).ok()?;
+        // Not to be had as long as a process maps it or writes it.
+        file.try_lock().ok()?;
+        let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+        (dry_run || std::fs::remove_file(entry.path()).is_ok()).then_some(length)
+    });
+    unused.sum()
 }

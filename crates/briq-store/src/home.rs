@@ -61,4 +61,14 @@ impl Home {
     pub fn cache(&self) -> PathBuf {
         self.0.join("cache")
     }
+
+    /// The directory of the packed weights that servers share, in the cache.
+    pub fn weights(&self) -> PathBuf {
+        self.cache().join("weights")
+    }
+
+    /// The directory of what GPUs measured of their kernels, in the cache.
+    pub fn tuning(&self) -> PathBuf {
+        self.cache().join("tuning")
+    }
 }

@@ -181,7 +181,7 @@ impl Subject {
         let inputs = inputs::random(engine.inputs(), &symbols, &lengths, &arguments.ranges)?;
         let (outputs, first) = timed(|| Ok(engine.infer(&inputs)?))?;
         // As a server does: then the memory is what a server would have.
-        if let Err(error) = briq_model::share_weights(&context.home.cache().join("weights")) {
+        if let Err(error) = briq_model::share_weights(&context.home.weights()) {
             tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared");
         }
         let loaded = Loaded {

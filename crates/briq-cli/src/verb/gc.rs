@@ -1,4 +1,4 @@
-//! `briq gc`: gives back the disk space of what nothing names.
+//! `briq gc`: gives back the disk space of what nothing names or uses.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use crate::output::bytes;
 /// Remove blobs of the local store that nothing names
 ///
 /// Versions and aliases name what they stand for, adapters their bases, deployments every revision that they could go back
-/// to. Lock files lie anywhere: `--lock` says which of them count.
+/// to. Lock files lie anywhere: `--lock` says which of them count. Packed weights in the cache go too, where no server
+/// uses them.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only say what would be removed
@@ -31,6 +32,8 @@ pub(crate) struct Arguments {
 struct Report {
     blobs: u64,
     bytes: u64,
+    /// Bytes of packed weights in the cache.
+    weights: u64,
     dry_run: bool,
 }
 
@@ -43,10 +46,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()
     }
     let options = GcOptions { dry_run: arguments.dry_run, keep, ..GcOptions::default() };
     let collected = store.gc(&options)?;
-    let report = Report { blobs: collected.blobs, bytes: collected.bytes, dry_run: arguments.dry_run };
+    let weights = briq_model::clear_weights(&context.home.weights(), arguments.dry_run);
+    let report = Report { blobs: collected.blobs, bytes: collected.bytes, weights, dry_run: arguments.dry_run };
     context.output.data(&report, |report| {
         let verb = if report.dry_run { "would remove" } else { "removed" };
-        format!("{verb} {} blobs, {}", report.blobs, bytes(report.bytes))
+        let weights =
+            if report.weights == 0 { String::new() } else { format!("; packed weights, {}", bytes(report.weights)) };
+        format!("{verb} {} blobs, {}{weights}", report.blobs, bytes(report.bytes))
     })
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn loader(
 
 /// Lets other processes with the same network share its weights, without letting anyone wait for that.
 fn share_weights(home: &Home) {
-    let folder = home.cache().join("weights");
+    let folder = home.weights();
     std::thread::spawn(move || match briq_model::share_weights(&folder) {
         Ok(bytes) => tracing::debug!(bytes, "weights are shared"),
         Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared"),
