@@ -36,7 +36,7 @@ type Inferred = Result<Vec<context::Type>, GraphError>;
 type Rule = fn(&Context<'_>) -> Inferred;
 
 /// The standard operators with a rule.
-const RULES: [(&str, Rule); 126] = [
+const RULES: [(&str, Rule); 128] = [
     ("Abs", arithmetic::unary),
     ("Acos", arithmetic::float_unary),
     ("Acosh", arithmetic::float_unary),
@@ -48,6 +48,7 @@ const RULES: [(&str, Rule); 126] = [
     ("Asinh", arithmetic::float_unary),
     ("Atan", arithmetic::float_unary),
     ("Atanh", arithmetic::float_unary),
+    ("Attention", linear::attention),
     ("AveragePool", window::pool),
     ("BatchNormalization", normalization::batch),
     ("BitwiseAnd", arithmetic::binary),
@@ -133,6 +134,7 @@ const RULES: [(&str, Rule); 126] = [
     ("ReduceSumSquare", reduction::reduce),
     ("Relu", arithmetic::unary),
     ("Reshape", rearranging::reshape),
+    ("RotaryEmbedding", arithmetic::float_unary),
     ("Round", arithmetic::unary),
     ("ScatterElements", arithmetic::unary),
     ("ScatterND", arithmetic::unary),

@@ -36,6 +36,31 @@ pub struct AttentionSpec {
     pub guarded: bool,
 }
 
+/// Queries, keys or values as they lie in memory; the numbers of one head at one position are without gaps.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a> {
+    /// All of them.
+    pub numbers: &'a [f32],
+    /// How many numbers further the next sequence, head and position begins.
+    pub strides: [usize; 3],
+    /// How many heads of queries each head serves (Ainslie et al., *GQA*, 2023).
+    pub sharing: usize,
+}
+
+impl<'a> Operand<'a> {
+    #[inline(always)]
+    fn start(&self, batch: usize, head: usize, position: usize) -> usize {
+        let [sequence, own, next] = self.strides;
+        batch * sequence + head / self.sharing * own + position * next
+    }
+
+    /// The numbers of one position that serve a head of queries.
+    #[inline(always)]
+    fn row(&self, batch: usize, head: usize, position: usize, depth: usize) -> &'a [f32] {
+        &self.numbers[self.start(batch, head, position)..][..depth]
+    }
+}
+
 /// `softmax(Q · Kᵀ · scale + mask) · V` for each sequence and head.
 ///
 /// `query` is `[batch, queries, heads · depth]`, `key` is `[batch, keys, heads · depth]`, `value` is
@@ -56,10 +81,33 @@ pub fn attention(
     assert_eq!(query.len(), batch * queries * heads * depth, "queries of batch × queries × heads · depth");
     assert_eq!(key.len(), batch * keys * heads * depth, "keys of batch × keys × heads · depth");
     assert_eq!(value.len(), batch * keys * heads * value_depth, "values of batch × keys × heads · value_depth");
+    let joined = |numbers, positions, depth| Operand {
+        numbers,
+        strides: [positions * heads * depth, depth, heads * depth],
+        sharing: 1,
+    };
+    attend(
+        spec,
+        [joined(query, queries, depth), joined(key, keys, depth), joined(value, keys, value_depth)],
+        mask,
+        out,
+    );
+}
+
+/// As [`attention`], of queries, keys and values that may lie in any order, heads of keys and values serving several of
+/// queries.
+///
+/// # Panics
+/// If an operand is too short, `out` is not `[batch, queries, heads · value_depth]`, or the mask is one of other sizes.
+pub fn attend(spec: &AttentionSpec, [query, key, value]: [Operand<'_>; 3], mask: Option<&Mask<'_>>, out: &mut [f32]) {
+    let AttentionSpec { batch, heads, queries, keys, depth, value_depth, .. } = *spec;
     assert_eq!(out.len(), batch * queries * heads * value_depth, "a result of batch × queries × heads · value_depth");
     assert!(mask.is_none_or(|mask| mask.fits(spec)), "a mask of the attention's sizes");
     if out.is_empty() || keys == 0 {
         return out.fill(0.0);
+    }
+    for (operand, positions, depth) in [(query, queries, depth), (key, keys, depth), (value, keys, value_depth)] {
+        operand.row(batch - 1, heads - 1, positions - 1, depth);
     }
     let (unit, out) = (Unit::current(), SharedMut::new(out));
     let parts = parts(spec);

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::Inferred;
-use super::context::Context;
+use super::context::{Context, unknown};
 use crate::{Dim, GraphError, Value};
 
 /// `A B + C`, where A and B may be transposed.
@@ -53,4 +53,21 @@ fn split(shape: &[Dim], kept: usize) -> (&[Dim], Option<Dim>) {
         0 | 1 => (&[], None),
         rank => (&shape[..rank - 2], Some(shape[rank - 1 - kept].clone())),
     }
+}
+
+/// As many positions as there are queries, each as wide as the values. Heads are an axis, or lie beside one another.
+pub(super) fn attention(context: &Context<'_>) -> Inferred {
+    let (queries, values) = (context.input(0)?, context.input(2)?);
+    context.ranked(values, queries.shape.len())?;
+    let heads = |name: &str| context.int(name).and_then(|heads| usize::try_from(heads).ok()).filter(|heads| *heads > 0);
+    let mut shape = queries.shape.clone();
+    match (shape.as_mut_slice(), values.shape.as_slice()) {
+        ([.., depth], [_, _, _, own]) => *depth = own.clone(),
+        ([_, _, width], [_, _, own]) => {
+            let wide = |own: usize| (own / heads("kv_num_heads")?).checked_mul(heads("q_num_heads")?);
+            *width = own.fixed().and_then(wide).map_or_else(unknown, Dim::Fixed);
+        }
+        _ => return Err(context.refuse(format!("`{queries}` should have three or four axes"))),
+    }
+    Ok(vec![(queries.element, shape)])
 }

@@ -361,6 +361,22 @@ fn rows_of_indices_pick_what_lies_behind_them() {
 }
 
 #[test]
+fn attention_is_as_wide_as_its_values() {
+    let heads = |q: i64, kv: i64| [("q_num_heads", Attribute::Int(q)), ("kv_num_heads", Attribute::Int(kv))];
+    check("Attention", &["b,4,s,8", "b,2,t,8", "b,2,t,6"], &[], &expect!["[b, 4, s, 6]"]);
+    check("Attention", &["b,s,32", "b,t,16", "b,t,12"], &heads(4, 2), &expect!["[b, s, 24]"]);
+    check("Attention", &["b,s,32", "b,t,16", "b,t,n"], &heads(4, 2), &expect!["[b, s, ?]"]);
+    check("Attention", &["b,s,32", "b,t,16", "b,t,12"], &[], &expect!["[b, s, ?]"]);
+    check(
+        "Attention",
+        &["s,32", "t,16", "t,12"],
+        &[],
+        &expect!["cannot infer the shape of node `node` (Attention): `a F32[s, 32]` should have three or four axes"],
+    );
+    check("RotaryEmbedding", &["b,4,s,8", "s,4", "s,4"], &[], &expect!["[b, 4, s, 8]"]);
+}
+
+#[test]
 fn a_range_up_to_the_length_of_an_axis_is_as_long() {
     let mut graph = graph("Range", &[], None, &[]);
     let shape = Node::new("", "Shape", &["x"], &["lengths"]).with("start", 0_i64).with("end", 1_i64);

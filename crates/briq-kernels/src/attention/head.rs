@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::product::{MOST_ROWS, PANEL, Product, panel_width, tile_rows};
-use super::{AttentionSpec, Mask};
+use super::{AttentionSpec, Mask, Operand};
 use crate::InOut;
 use crate::buffer::{LINE, Scratch};
 use crate::parallel::SharedMut;
@@ -16,9 +16,9 @@ pub(super) struct Head<'a> {
     pub(super) batch: usize,
     pub(super) head: usize,
     pub(super) queries: Range<usize>,
-    pub(super) query: &'a [f32],
-    pub(super) key: &'a [f32],
-    pub(super) value: &'a [f32],
+    pub(super) query: Operand<'a>,
+    pub(super) key: Operand<'a>,
+    pub(super) value: Operand<'a>,
     pub(super) mask: Option<&'a Mask<'a>>,
     pub(super) out: SharedMut<'a>,
 }
@@ -91,13 +91,6 @@ impl Kernel for Head<'_> {
 }
 
 impl Head<'_> {
-    /// The numbers of one key, or query, or value.
-    #[inline(always)]
-    fn row<'a>(&self, of: &'a [f32], rows: usize, row: usize, depth: usize) -> &'a [f32] {
-        let start = ((self.batch * rows + row) * self.spec.heads + self.head) * depth;
-        &of[start..start + depth]
-    }
-
     /// Lanes past the last key are left as they are: what they give is not stored.
     #[inline(always)]
     fn pack_keys<S: Simd>(&self, simd: S, keys: Range<usize>, packed: &mut [f32]) {
@@ -111,7 +104,7 @@ impl Head<'_> {
                 let columns = S::LANES.min(depth - column);
                 let mut block = [simd.zero(); 16];
                 for (index, line) in block[..count].iter_mut().enumerate() {
-                    let key = self.row(self.key, self.spec.keys, keys.start + first + index, depth);
+                    let key = self.key.row(self.batch, self.head, keys.start + first + index, depth);
                     *line = simd.load(&key[column..column + columns]);
                 }
                 for (index, &line) in simd.transpose(block)[..columns].iter().enumerate() {
@@ -129,7 +122,7 @@ impl Head<'_> {
             let columns = width.min(value_depth - first);
             let panel = &mut packed[first * keys.len()..][..keys.len() * width];
             for (row, line) in keys.clone().zip(panel.chunks_exact_mut(width)) {
-                let value = self.row(self.value, self.spec.keys, row, value_depth);
+                let value = self.value.row(self.batch, self.head, row, value_depth);
                 line[..columns].copy_from_slice(&value[first..first + columns]);
             }
         }
@@ -170,8 +163,7 @@ impl Head<'_> {
             [(self.query, queries, depth), (self.key, keys, depth), (self.value, keys, value_depth)]
         {
             for row in rows.start..rows.end.min(count) {
-                let next =
-                    of.as_ptr().wrapping_add(((self.batch * count + row) * self.spec.heads + self.head + 1) * depth);
+                let next = of.numbers.as_ptr().wrapping_add(of.start(self.batch, self.head + 1, row));
                 (0..depth).step_by(LINE).for_each(|column| simd.prefetch(next.wrapping_add(column)));
             }
         }
@@ -181,7 +173,7 @@ impl Head<'_> {
     fn copy_queries<S: Simd>(&self, simd: S, step: &Step, room: &mut Room<'_>) {
         let (depth, scale) = (self.spec.depth, simd.splat(self.spec.scale));
         for (row, query) in room.queries.chunks_exact_mut(room.query_stride).enumerate().take(step.count) {
-            let from = self.row(self.query, self.spec.queries, step.first + row, depth);
+            let from = self.query.row(self.batch, self.head, step.first + row, depth);
             InOut::between(from, &mut query[..depth]).map(simd, |x| simd.mul(x, scale));
         }
     }

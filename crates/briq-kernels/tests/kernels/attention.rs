@@ -1,6 +1,6 @@
 //! Attention, against plain loops.
 
-use briq_kernels::attention::{AttentionSpec, Mask, attention};
+use briq_kernels::attention::{AttentionSpec, Mask, Operand, attend, attention};
 use proptest::prelude::*;
 
 use crate::support::{Numbers, assert_close, for_each_unit};
@@ -167,6 +167,38 @@ fn masks_by_minus_infinity_may_hide_whole_blocks() {
     });
 }
 
+/// Each head of keys and values, in an order of its own, serves some heads of queries.
+#[track_caller]
+fn check_shared(spec: &AttentionSpec, sharing: usize, seed: u64) {
+    let AttentionSpec { batch, heads, queries, keys, depth, value_depth, .. } = *spec;
+    let own = heads / sharing;
+    let mut numbers = Numbers::new(seed);
+    let query = numbers.scaled(batch * heads * queries * depth, 2.0);
+    let key = numbers.scaled(batch * own * keys * depth, 2.0);
+    let value = numbers.take(own * batch * keys * value_depth);
+    // What the reference reads: each position of all heads behind one another.
+    let joined = |positions: usize, depth: usize, from: &dyn Fn(usize, usize, usize) -> Vec<f32>| -> Vec<f32> {
+        let places =
+            (0..batch * positions * heads).map(|at| (at / heads / positions, at % heads, at / heads % positions));
+        places.flat_map(|(b, h, p)| from(b, h, p)[..depth].to_vec()).collect()
+    };
+    let queries_joined = joined(queries, depth, &|b, h, p| query[((b * heads + h) * queries + p) * depth..].to_vec());
+    let keys_joined = joined(keys, depth, &|b, h, p| key[((b * keys + p) * own + h / sharing) * depth..].to_vec());
+    let values_joined =
+        joined(keys, value_depth, &|b, h, p| value[((h / sharing * batch + b) * keys + p) * value_depth..].to_vec());
+    let expected = reference(spec, [&queries_joined, &keys_joined, &values_joined], |_| 0.0);
+    let operands = [
+        Operand { numbers: &query, strides: [heads * queries * depth, queries * depth, depth], sharing: 1 },
+        Operand { numbers: &key, strides: [keys * own * depth, depth, own * depth], sharing },
+        Operand { numbers: &value, strides: [keys * value_depth, batch * keys * value_depth, value_depth], sharing },
+    ];
+    for_each_unit(|unit| {
+        let mut out = vec![f32::NAN; expected.len()];
+        attend(spec, operands, None, &mut out);
+        assert_close(unit, &out, &expected, 5e-6);
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -178,5 +210,17 @@ proptest! {
         seed: u64,
     ) {
         check(&AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale: 0.3, guarded: false }, None, seed);
+    }
+
+    #[test]
+    fn any_order_and_sharing_is_right(
+        (batch, own, sharing) in (1_usize..3, 1_usize..4, 1_usize..4),
+        (queries, keys) in (1_usize..20, 1_usize..40),
+        (depth, value_depth) in (1_usize..20, 1_usize..40),
+        seed: u64,
+    ) {
+        let heads = own * sharing;
+        let spec = AttentionSpec { batch, heads, queries, keys, depth, value_depth, scale: 0.3, guarded: false };
+        check_shared(&spec, sharing, seed);
     }
 }

@@ -170,6 +170,19 @@ impl Dense {
         &self.0.storage::<f32>()[start..start + self.count()]
     }
 
+    /// The memory from the first element on, and how much further the next one along each axis lies, in whatever order that
+    /// is. `None` where an axis goes backwards.
+    pub(crate) fn strided(&self) -> Option<(&[f32], Vec<usize>)> {
+        let layout = self.0.layout();
+        let strides = layout.strides().iter().map(|&stride| usize::try_from(stride).ok());
+        Some((&self.0.storage::<f32>()[layout.start_offset()..], strides.collect::<Option<_>>()?))
+    }
+
+    /// The same elements with the axes in another order.
+    pub(crate) fn permuted(self, axes: &[usize]) -> Self {
+        Self(self.0.permute(axes))
+    }
+
     /// The memory itself, where nothing else reads it.
     pub(crate) fn numbers_mut(&mut self) -> Option<&mut [f32]> {
         let (start, count) = (self.0.layout().start_offset(), self.count());

@@ -1,9 +1,9 @@
 //! Softmax, layer normalisation and attention.
 
-use briq_graph::{Initializer, Node};
+use briq_graph::{Attribute, Data, ElementType, Initializer, Node};
 use briq_model::{Backend, Optimization};
 
-use super::case::{Case, near, tensor};
+use super::case::{Case, near, numbers, tensor};
 use crate::backends::each;
 
 #[test]
@@ -121,4 +121,70 @@ fn a_query_without_keys_gets_what_the_graph_says() {
         let result = guarded.runner(backend, &Optimization::default()).run(guarded.data(2)).unwrap();
         near(&reference, &result, &backend.to_string());
     }
+}
+
+/// An operand of attention as the standard writes it: `[batch, positions, heads · depth]`, or by heads as a view of that.
+fn standard_operand(case: Case, name: &str, apart: bool, [heads, positions, depth]: [usize; 3]) -> (Case, String) {
+    let case = case.input(name, &[positions, heads * depth]);
+    if !apart {
+        return (case, name.to_owned());
+    }
+    let [target, split, turned] = ["target", "split", "turned"].map(|stem| format!("{name}_{stem}"));
+    let lengths = [0, positions as i64, heads as i64, depth as i64];
+    let case = case.integers(&target, &lengths).plain("Reshape", &[name, &target], &split);
+    let turn = Node::new(&turned, "Transpose", &[&split], &[&turned]).with("perm", vec![0, 2, 1, 3]);
+    (case.node(turn), turned)
+}
+
+/// The operator of the standard, with so many heads of queries and of keys.
+fn standard(apart: bool, heads: [usize; 2], mask: Option<Initializer>, attributes: &[(&str, Attribute)]) -> Case {
+    let [own, shared] = heads;
+    let case = Case::new(23);
+    let (case, query) = standard_operand(case, "q", apart, [own, 5, 4]);
+    let (case, key) = standard_operand(case, "k", apart, [shared, 7, 4]);
+    let (mut case, value) = standard_operand(case, "v", apart, [shared, 7, 3]);
+    let mut node = Node::new("y", "Attention", &[&query, &key, &value], &["y"]);
+    if !apart {
+        node = node.with("q_num_heads", own as i64).with("kv_num_heads", shared as i64);
+    }
+    if let Some(mask) = mask {
+        node.inputs.push(mask.name.clone());
+        case.graph.initializers.push(mask);
+    }
+    node.attributes.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    case.node(node).output("y", if apart { 4 } else { 3 })
+}
+
+/// Truth values of which every query has one.
+fn truths(shape: &[usize]) -> Initializer {
+    let bits = (0..shape.iter().product()).map(|at: usize| u8::from(at % 7 == 0 || at % 3 != 1)).collect();
+    Initializer { name: "mask".into(), element: ElementType::Bool, shape: shape.to_vec(), data: Data::Inline(bits) }
+}
+
+#[test]
+fn attention_of_the_standard() {
+    for apart in [false, true] {
+        for heads in [[2, 2], [4, 2], [6, 1], [1, 1]] {
+            standard(apart, heads, None, &[]).agrees();
+            standard(apart, heads, None, &[("scale", Attribute::Float(0.3))]).agrees();
+            standard(apart, heads, None, &[("is_causal", Attribute::Int(1))]).agrees();
+            for shape in [&[5, 7][..], &[1, 1, 5, 7], &[1, heads[0], 5, 7], &[1, 1, 1, 7], &[5, 1]] {
+                let added = Initializer::from_f32("mask", shape.to_vec(), &numbers(shape.iter().product(), 9));
+                for causal in [0, 1] {
+                    let attributes = [("is_causal", Attribute::Int(causal))];
+                    standard(apart, heads, Some(added.clone()), &attributes).agrees();
+                    standard(apart, heads, Some(truths(shape)), &attributes).agrees();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rarer_attention_is_left_to_the_reference() {
+    standard(false, [4, 2], None, &[("softcap", Attribute::Float(0.5))]).agrees();
+    standard(true, [2, 2], Some(truths(&[5, 6])), &[]).agrees();
+    let mut shown = standard(true, [2, 2], None, &[("qk_matmul_output_mode", Attribute::Int(3))]);
+    shown.graph.nodes.last_mut().unwrap().outputs.extend([String::new(), String::new(), "scores".to_owned()]);
+    shown.output("scores", 4).agrees();
 }
