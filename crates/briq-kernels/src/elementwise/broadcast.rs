@@ -23,22 +23,9 @@ impl Broadcast {
     /// Of two tensors that are laid out without gaps, the last axis fastest. `None` where the shapes do not fit together.
     #[must_use]
     pub fn new(left: &[usize], right: &[usize]) -> Option<Self> {
-        let rank = left.len().max(right.len());
-        let mut axes = Vec::with_capacity(rank);
-        let mut shape = Vec::with_capacity(rank);
-        let (mut left_stride, mut right_stride) = (1, 1);
-        for axis in 0..rank {
-            let (l, r) = (from_the_end(left, axis), from_the_end(right, axis));
-            let size = common(l, r)?;
-            let stride = |own: usize, stride: usize| if own == 1 { 0 } else { stride };
-            shape.push(size);
-            axes.push(Axis { size, left: stride(l, left_stride), right: stride(r, right_stride) });
-            left_stride *= l;
-            right_stride *= r;
-        }
-        shape.reverse();
-        axes.reverse();
-        Some(Self { shape, operands: (left_stride, right_stride), axes: merge(axes) })
+        let Nest { shape, counts: [left, right], loops } = Nest::new([left, right])?;
+        let axis = |Loop { size, strides: [left, right] }| Axis { size, left, right };
+        Some(Self { shape, operands: (left, right), axes: loops.into_iter().map(axis).collect() })
     }
 
     /// The shape of the result.
@@ -64,6 +51,43 @@ impl Broadcast {
     }
 }
 
+/// Loops over several tensors whose shapes are made equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Nest<const N: usize> {
+    /// The shape of the result.
+    pub(super) shape: Vec<usize>,
+    /// How many elements each tensor has.
+    pub(super) counts: [usize; N],
+    /// The innermost last; at least one. There each tensor advances by one or not at all.
+    pub(super) loops: Vec<Loop<N>>,
+}
+
+/// One loop: how often, and how far each tensor advances every time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loop<const N: usize> {
+    pub(super) size: usize,
+    pub(super) strides: [usize; N],
+}
+
+impl<const N: usize> Nest<N> {
+    /// `None` where the shapes do not fit together.
+    pub(super) fn new(tensors: [&[usize]; N]) -> Option<Self> {
+        let rank = tensors.iter().map(|shape| shape.len()).max().unwrap_or(0);
+        let (mut shape, mut loops, mut counts) = (Vec::with_capacity(rank), Vec::with_capacity(rank), [1; N]);
+        for axis in 0..rank {
+            let own = tensors.map(|shape| from_the_end(shape, axis));
+            let size = own.iter().try_fold(1, |size, &own| common(size, own))?;
+            let strides = std::array::from_fn(|at| if own[at] == 1 { 0 } else { counts[at] });
+            shape.push(size);
+            loops.push(Loop { size, strides });
+            counts = std::array::from_fn(|at| counts[at] * own[at]);
+        }
+        shape.reverse();
+        loops.reverse();
+        Some(Self { shape, counts, loops: merge(loops) })
+    }
+}
+
 /// The size of the axis that is this far from the last; 1 where the shape has none.
 fn from_the_end(shape: &[usize], axis: usize) -> usize {
     if axis < shape.len() { shape[shape.len() - 1 - axis] } else { 1 }
@@ -76,19 +100,19 @@ fn common(left: usize, right: usize) -> Option<usize> {
     }
 }
 
-/// Drops axes of size 1 and joins those that are one run in both operands.
-fn merge(axes: Vec<Axis>) -> Vec<Axis> {
-    let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
+/// Drops axes of size 1 and joins those that are one run in every tensor.
+fn merge<const N: usize>(axes: Vec<Loop<N>>) -> Vec<Loop<N>> {
+    let mut merged: Vec<Loop<N>> = Vec::with_capacity(axes.len());
     for axis in axes.into_iter().filter(|axis| axis.size != 1) {
         match merged.last_mut() {
-            Some(outer) if outer.left == axis.size * axis.left && outer.right == axis.size * axis.right => {
-                *outer = Axis { size: outer.size * axis.size, ..axis };
+            Some(outer) if outer.strides == axis.strides.map(|stride| axis.size * stride) => {
+                *outer = Loop { size: outer.size * axis.size, ..axis };
             }
             _ => merged.push(axis),
         }
     }
     if merged.is_empty() {
-        merged.push(Axis { size: 1, left: 0, right: 0 });
+        merged.push(Loop { size: 1, strides: [0; N] });
     }
     merged
 }

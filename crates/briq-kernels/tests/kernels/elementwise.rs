@@ -1,7 +1,7 @@
 //! Maps and broadcasting, against plain loops.
 
 use briq_kernels::InOut;
-use briq_kernels::elementwise::{Binary, Broadcast, Unary};
+use briq_kernels::elementwise::{Binary, Broadcast, Choice, Unary};
 use proptest::prelude::*;
 
 use crate::support::{Numbers, for_each_unit};
@@ -159,5 +159,52 @@ proptest! {
             Unary::Square.apply(InOut::in_place(&mut z));
             assert_eq!(z, expected, "{unit:?} in place");
         });
+    }
+}
+
+#[track_caller]
+fn check_choice(shapes: [&[usize]; 3], seed: u64) {
+    let choice = Choice::new(shapes[0], shapes[1], shapes[2]).expect("the shapes fit");
+    let mut numbers = Numbers::new(seed);
+    let [condition, yes, no] = shapes.map(|shape| numbers.take(shape.iter().product()));
+    let condition: Vec<bool> = condition.into_iter().map(|number| number > 0.1).collect();
+    let expected: Vec<f32> = (0..choice.count())
+        .map(|index| {
+            let [c, y, n] = shapes.map(|shape| offset(shape, choice.shape(), index));
+            if condition[c] { yes[y] } else { no[n] }
+        })
+        .collect();
+    for_each_unit(|unit| {
+        let mut out = vec![f32::NAN; choice.count()];
+        choice.apply(&condition, &yes, &no, &mut out);
+        assert_eq!(out, expected, "{unit:?} {shapes:?}");
+    });
+}
+
+#[test]
+fn a_condition_chooses() {
+    check_choice([&[2, 3, 70], &[2, 3, 70], &[2, 3, 70]], 1);
+    check_choice([&[2, 1, 1, 40], &[], &[1]], 2);
+    check_choice([&[5, 40], &[], &[2, 3, 5, 40]], 3);
+    check_choice([&[1, 40], &[5, 1], &[]], 4);
+    check_choice([&[], &[5, 4], &[4]], 5);
+    check_choice([&[40_000], &[], &[40_000]], 6);
+    check_choice([&[3, 0], &[], &[0]], 7);
+    assert_eq!(Choice::new(&[2, 3], &[3], &[2]), None);
+}
+
+proptest! {
+    #[test]
+    fn any_shapes_choose(
+        shape in prop::collection::vec(1_usize..9, 0..5),
+        ones: [u8; 3],
+        lengths in [0_usize..6, 0..6, 0..6],
+        seed: u64,
+    ) {
+        let operands: Vec<Vec<usize>> = ones.iter().zip(lengths).map(|(ones, length)| {
+            let own = shape.iter().enumerate().map(|(axis, &size)| if ones >> axis & 1 == 1 { 1 } else { size });
+            own.skip(shape.len().saturating_sub(length)).collect()
+        }).collect();
+        check_choice([&operands[0], &operands[1], &operands[2]], seed);
     }
 }

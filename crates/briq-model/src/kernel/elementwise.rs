@@ -1,13 +1,14 @@
 //! Functions of one number or of two, in the order in which the operands lie.
 
-use briq_kernels::elementwise::{Binary, Broadcast, Unary};
+use briq_graph::ElementType;
+use briq_kernels::elementwise::{Binary, Broadcast, Choice, Unary};
 use briq_kernels::{Activation, InOut};
 
 use super::buffer::buffer;
 use super::dense::{Dense, Order};
 use super::{Family, Kernel, ready};
 use crate::operator::{Call, Fault};
-use crate::value::Value;
+use crate::value::{Value, on_every_backend};
 
 pub(super) const KERNELS: Family = &[
     ("Abs", |_| ready(Unary::Abs)),
@@ -41,6 +42,7 @@ pub(super) const KERNELS: Family = &[
     ("Mul", |_| ready(Binary::Mul)),
     ("Div", |_| ready(Binary::Div)),
     ("Pow", |_| ready(Binary::Pow)),
+    ("Where", |_| ready(Where)),
 ];
 
 /// Whether the input is on the device: numbers on the host alone are quicker where they are.
@@ -116,4 +118,22 @@ fn combined(function: Binary, mut left: Dense, right: Dense, order: Order) -> Re
     let mut numbers = buffer(broadcast.count());
     function.apply(&broadcast, left.numbers(), right.numbers(), &mut numbers);
     Ok(Dense::from_stored(broadcast.shape(), order, numbers))
+}
+
+/// One of two tensors of single precision, by a condition. What is on the host alone, and stays there, is not for it.
+struct Where;
+
+impl Kernel for Where {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        if call.element(0)? != ElementType::Bool || !Dense::fits(call, 1) || !Dense::fits(call, 2) {
+            return Ok(None);
+        }
+        let choice = Choice::new(&call.shape(0)?, &call.shape(1)?, &call.shape(2)?);
+        let Some(choice) = choice.filter(|choice| on_every_backend(choice.shape())) else { return Ok(None) };
+        let condition = call.host(0)?.to_bools();
+        let (yes, no) = (Dense::take(call, 1)?.rows(), Dense::take(call, 2)?.rows());
+        let mut numbers = buffer(choice.count());
+        choice.apply(&condition, yes.numbers(), no.numbers(), &mut numbers);
+        Ok(Some(vec![Dense::new(choice.shape(), Order::Rows, numbers).into()]))
+    }
 }

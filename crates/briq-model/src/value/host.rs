@@ -85,7 +85,10 @@ impl HostTensor {
 
     /// The truth values: what is not zero.
     pub(crate) fn to_bools(&self) -> Vec<bool> {
-        self.to_floats().into_iter().map(|number| number != 0.0).collect()
+        match &self.data {
+            Elements::Integers(numbers) => numbers.iter().map(|number| *number != 0).collect(),
+            _ => self.to_floats().into_iter().map(|number| number != 0.0).collect(),
+        }
     }
 
     /// The texts; nothing for numbers.

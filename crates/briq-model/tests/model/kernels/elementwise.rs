@@ -1,5 +1,8 @@
 //! Functions of one or two numbers.
 
+use briq_graph::{Data, ElementType, Initializer};
+use proptest::prelude::*;
+
 use super::case::Case;
 
 /// An input whose value lies channels last, as `c`.
@@ -90,4 +93,57 @@ fn values_that_several_nodes_read() {
     case.output("a", 4).output("y", 4).output("s", 4).output("c", 4).agrees();
     let case = Case::new(20).input("x", &[3]).constant("k", &[3]).plain("Add", &["x", "k"], "y");
     case.plain("Relu", &["k"], "z").plain("Add", &["y", "z"], "s").output("s", 2).output("x", 2).agrees();
+}
+
+/// `Where` of operands of these shapes; a condition that is not a constant is the sign of an input.
+fn choosing([condition, yes, no]: [&[usize]; 3], fixed: bool, salt: usize) -> Case {
+    let bits: Vec<u8> = (0..condition.iter().product()).map(|at: usize| u8::from((at * 5 + salt) % 7 < 3)).collect();
+    let truths = Initializer {
+        name: "t".into(),
+        element: ElementType::Bool,
+        shape: condition.to_vec(),
+        data: Data::Inline(bits),
+    };
+    let mut case = Case::new(20).fixed("a", yes).constant("b", no);
+    let name = if fixed { "t" } else { "c" };
+    if fixed {
+        case.graph.initializers.push(truths);
+    } else {
+        case.graph.initializers.push(Initializer::from_f32("zero", Vec::new(), &[0.0]));
+        case = case.fixed("x", condition).plain("Less", &["x", "zero"], "c");
+    }
+    let rank = condition.len().max(yes.len()).max(no.len());
+    case.plain("Where", &[name, "a", "b"], "y")
+        .plain("Where", &[name, "b", "y"], "z")
+        .output("y", rank)
+        .output("z", rank)
+}
+
+#[test]
+fn a_condition_chooses_among_images() {
+    let case = image().constant("k", &[6, 1, 1]).input("f", &[6, 4, 5]).plain("Less", &["f", "k"], "t");
+    case.plain("Where", &["t", "c", "k"], "y").plain("Where", &["t", "y", "f"], "z").output("z", 4).agrees();
+    choosing([&[2, 3], &[2, 3], &[2, 3]], true, 0).agrees();
+    choosing([&[1, 1, 5, 5], &[2, 3, 5, 5], &[]], true, 1).agrees();
+    choosing([&[2, 1, 1, 5], &[], &[1]], false, 2).agrees();
+    choosing([&[], &[], &[]], true, 3).agrees();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_shapes_choose(
+        shape in prop::collection::vec(1_usize..7, 0..5),
+        ones: [u8; 3],
+        skipped in [0_usize..6, 0..6, 0..6],
+        fixed: bool,
+        salt in 0_usize..7,
+    ) {
+        let own = |operand: usize| -> Vec<usize> {
+            let lengths = shape.iter().enumerate().map(|(axis, &size)| if ones[operand] >> axis & 1 == 1 { 1 } else { size });
+            lengths.skip(skipped[operand]).collect()
+        };
+        choosing([&own(0), &own(1), &own(2)], fixed, salt).agrees();
+    }
 }
