@@ -39,6 +39,7 @@
 mod attribute;
 mod element;
 mod error;
+pub mod examples;
 mod graph;
 mod summary;
 

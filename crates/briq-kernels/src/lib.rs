@@ -10,7 +10,7 @@
 //!
 //! ## Modules, in reading order
 //!
-//! - [`simd`]: the vector units, and how a kernel is written for all of them; [`with_team`]: the threads;
+//! - [`simd`]: the vector units, and how a kernel is written for all of them; [`with_team`] and [`apart`]: the threads;
 //! - [`activation`] and [`epilogue`]: what follows a product;
 //! - [`Weights`]: what is packed;
 //! - [`matrix`], [`convolution`], [`attention`], [`recurrent`]: products of every kind;
@@ -42,5 +42,5 @@ mod weights;
 pub use activation::Activation;
 pub use epilogue::Epilogue;
 pub use in_out::InOut;
-pub use parallel::with_team;
+pub use parallel::{apart, with_team};
 pub use weights::Weights;

@@ -47,6 +47,7 @@ mod contents;
 mod engine;
 mod error;
 mod evaluate;
+mod examples;
 mod export;
 mod gpu;
 mod import;

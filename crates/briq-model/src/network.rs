@@ -169,6 +169,9 @@ impl Network {
         let mut call = Call::new(node, inputs, run, &prepared.bodies, (&self.device, self.graph.opset));
         let outputs = guarded(prepared, &mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
         for (slot, value) in step.outputs.iter().zip(outputs) {
+            if let Some(largest) = &mut run.largest {
+                *largest = (*largest).max(size_of::<f32>() * value.shape().iter().product::<usize>());
+            }
             if let Some(slot) = slot {
                 slots[*slot] = Some(value);
             }

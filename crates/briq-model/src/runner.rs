@@ -12,6 +12,7 @@ use burn::tensor::DType;
 
 use crate::backend::Backend;
 use crate::error::ModelError;
+use crate::examples::Examples;
 use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch, with_bodies};
 use crate::optimization::Optimization;
@@ -27,6 +28,8 @@ pub struct Runner {
     inputs: Vec<GraphValue>,
     outputs: Vec<String>,
     report: Report,
+    /// There where examples of a batch may be computed apart.
+    examples: Option<Examples>,
 }
 
 impl Runner {
@@ -67,13 +70,14 @@ impl Runner {
         })?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        let examples = Examples::of(&graph, &device, optimization);
         let mut graph = without_values(graph);
         with_bodies(&mut graph);
         let mut network = Network::new(Arc::new(graph), &names, device.clone())?;
         if optimization.kernels {
             network.settle(&mut parameters, &products)?;
         }
-        Ok(Self { network, parameters, device, inputs, outputs, report })
+        Ok(Self { network, parameters, device, inputs, outputs, report, examples })
     }
 
     /// What the passes did to the graph.
@@ -98,7 +102,10 @@ impl Runner {
     /// As [`Runner::run`].
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
         self.admit(&inputs)?;
-        briq_kernels::with_team(|| self.network.run(&self.parameters, inputs, &mut Run::default()))
+        briq_kernels::with_team(|| match &self.examples {
+            Some(examples) => examples.run(inputs, &|inputs, run| self.network.run(&self.parameters, inputs, run)),
+            None => self.network.run(&self.parameters, inputs, &mut Run::default()),
+        })
     }
 
     /// Runs once and says how long each node took. On a GPU that is how long it took to be handed over.

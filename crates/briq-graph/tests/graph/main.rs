@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
 
 mod comparison;
+mod examples;
 mod functions;
 mod layers;
 mod many;

@@ -7,6 +7,7 @@ mod team;
 
 pub use team::with_team;
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,6 +30,9 @@ impl Cost {
 
     /// How many pieces `count` such items are worth: 1 means "stay on this thread".
     pub(crate) fn pieces(self, count: usize) -> usize {
+        if ALONE.get() {
+            return 1;
+        }
         let worth = count.saturating_mul(self.0) / if team::exists() { PIECE_OF_TEAM } else { PIECE };
         if worth < 2 {
             return 1;
@@ -43,6 +47,31 @@ impl Cost {
     }
 }
 
+thread_local! {
+    /// Whether what this thread does is one of several things that are done apart.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `work` with each of `0..count`, on several threads; the kernels that it calls stay on the thread that calls them.
+///
+/// That is how examples of a batch are computed apart: each thread has the numbers of one example in its own caches, and no
+/// kernel waits for threads.
+pub fn apart(count: usize, work: impl Fn(usize) + Sync) {
+    for_each_piece(count, |piece| {
+        let _again = Again(ALONE.replace(true));
+        work(piece);
+    });
+}
+
+/// Says what held before, also when the work panics.
+struct Again(bool);
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        ALONE.set(self.0);
+    }
+}
+
 /// Calls `work` with ranges that cover `0..count`, on several threads where the cost is worth it.
 pub(crate) fn for_each_range(count: usize, cost: Cost, work: impl Fn(Range<usize>) + Sync) {
     let pieces = cost.pieces(count);
@@ -51,7 +80,7 @@ pub(crate) fn for_each_range(count: usize, cost: Cost, work: impl Fn(Range<usize
 
 /// Calls `work` with each of `0..pieces`, on several threads if there is more than one piece.
 pub(crate) fn for_each_piece(pieces: usize, work: impl Fn(usize) + Sync) {
-    if pieces <= 1 {
+    if pieces <= 1 || ALONE.get() {
         return (0..pieces).for_each(work);
     }
     let threads = rayon::current_num_threads().min(pieces).min(MOST_SHARES);

@@ -5,6 +5,7 @@ use burn::backend::{BackendTensor, BackendTypes, DispatchTensor, DispatchTensorK
 use burn::tensor::{DType, Shape, TensorData};
 
 use super::buffer::{buffer, recycled};
+use crate::error::ModelError;
 use crate::operator::{Call, Fault};
 use crate::value::{DeviceTensor, Value};
 
@@ -43,6 +44,17 @@ impl Dense {
         match call.tensor(index)?.kind {
             DispatchTensorKind::Flex(BackendTensor::Float(tensor)) if tensor.dtype() == DType::F32 => Ok(Self(tensor)),
             _ => Err(Fault::WrongKind { index, expected: "single precision on the CPU" }),
+        }
+    }
+
+    /// A value that is a tensor of single precision on flex.
+    fn of(value: Value) -> Option<Self> {
+        let Value::Device(tensor) = value else { return None };
+        match tensor.kind {
+            DispatchTensorKind::Flex(BackendTensor::Float(tensor)) if tensor.dtype() == DType::F32 => {
+                Some(Self(tensor))
+            }
+            _ => None,
         }
     }
 
@@ -188,6 +200,54 @@ impl Dense {
         let (start, count) = (self.0.layout().start_offset(), self.count());
         self.0.try_storage_mut::<f32>().map(|numbers| &mut numbers[start..start + count])
     }
+}
+
+/// Each of `count` examples of some inputs, whose first axis is the batch. Nothing where one is not a tensor of ours, or has
+/// another batch.
+pub(crate) fn examples(inputs: &[Value], count: usize) -> Option<Vec<Vec<Value>>> {
+    let mut examples = vec![Vec::with_capacity(inputs.len()); count];
+    for input in inputs {
+        let input = Dense::of(input.clone())?.rows();
+        let shape = input.shape().to_vec();
+        if shape.first() != Some(&count) {
+            return None;
+        }
+        let shape = [&[1], &shape[1..]].concat();
+        let numbers = shape.iter().product();
+        for (index, example) in examples.iter_mut().enumerate() {
+            let mut own = buffer(numbers);
+            own.copy_from_slice(&input.numbers()[index * numbers..][..numbers]);
+            example.push(Dense::new(&shape, Order::Rows, own).into());
+        }
+    }
+    Some(examples)
+}
+
+/// What was computed of several examples, one behind the other.
+///
+/// # Errors
+/// When one of the results is no tensor of ours.
+pub(crate) fn joined(results: Vec<Vec<Value>>) -> Result<Vec<Value>, ModelError> {
+    let count = results.first().map_or(0, Vec::len);
+    let mut columns: Vec<Vec<Dense>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    let foreign = || ModelError::invalid("the network gives no tensor of single precision");
+    for (column, value) in results.into_iter().flat_map(|result| result.into_iter().enumerate()) {
+        columns[column].push(Dense::of(value).ok_or_else(foreign)?.rows());
+    }
+    Ok(columns.iter().map(|column| join(column).into()).collect())
+}
+
+fn join(parts: &[Dense]) -> Dense {
+    let lengths = parts.iter().map(|part| part.shape()[0]).sum();
+    let shape = [&[lengths], &parts[0].shape()[1..]].concat();
+    let mut numbers = buffer(shape.iter().product());
+    let mut rest = &mut numbers[..];
+    for part in parts {
+        let (own, next) = rest.split_at_mut(part.count());
+        own.copy_from_slice(part.numbers());
+        rest = next;
+    }
+    Dense::new(&shape, Order::Rows, numbers)
 }
 
 impl From<Dense> for Value {

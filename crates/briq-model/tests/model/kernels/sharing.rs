@@ -44,6 +44,37 @@ fn four_threads_get_the_answers_of_one() {
     });
 }
 
+#[test]
+fn large_examples_are_computed_apart_and_alike() {
+    let conv = |output: &str, input: &str, weights: &str| {
+        Node::new(output, "Conv", &[input, weights], &[output]).with("pads", vec![1, 1, 1, 1])
+    };
+    let case = Case::new(18)
+        .input("x", &[3, 96, 80])
+        .constant("u", &[16, 3, 3, 3])
+        .constant("v", &[24, 16, 3, 3])
+        .constant("w", &[24, 10])
+        .node(conv("a", "x", "u"))
+        .plain("Relu", &["a"], "b")
+        .node(conv("c", "b", "v"))
+        .plain("GlobalAveragePool", &["c"], "g")
+        .plain("Flatten", &["g"], "f")
+        .plain("MatMul", &["f", "w"], "y")
+        .output("y", 2)
+        .output("c", 4);
+    let runner = case.runner(Backend::Flex, &Optimization::default());
+    // The first batch tells how large an example is; the next are taken apart.
+    for batch in [5, 5, 1, 3, 8] {
+        let together = case.runner(Backend::Flex, &Optimization::default()).run(case.data(batch)).unwrap();
+        near(&together, &runner.run(case.data(batch)).unwrap(), &format!("{batch} examples"));
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| near(&runner.run(case.data(4)).unwrap(), &runner.run(case.data(4)).unwrap(), "at once"));
+        }
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn answering_again_takes_no_more_memory() {
