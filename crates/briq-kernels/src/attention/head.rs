@@ -187,7 +187,7 @@ impl Head<'_> {
     /// Divides the result of a query by the sum of its exponentials.
     #[inline(always)]
     fn divide<S: Simd>(&self, simd: S, query: usize, sum: f32) {
-        if self.spec.guarded && !(sum > 0.0) {
+        if self.spec.guarded && (sum.is_nan() || sum == 0.0) {
             // SAFETY: these numbers belong to this query of this head alone.
             unsafe { self.out.slice(self.result(query).0, self.spec.value_depth) }.fill(0.0);
         } else {
