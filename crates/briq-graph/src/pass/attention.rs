@@ -2,7 +2,9 @@
 //!
 //! Between the projections and back, exporters split heads off, reorder axes and merge them by all sorts of chains. What is
 //! looked for is `softmax(q kᵀ · scale + mask) v`; how queries, keys, values and the result lie in memory is found by
-//! following their axes ([`super::view`]), and brought to `[batch, position, heads · depth]`.
+//! following their axes ([`super::view`]), and brought to `[batch, position, heads · depth]`. What is computed for each head
+//! apart, such as a rotary embedding, is left `[batch, head, position, depth]`, and keys and values that several heads of
+//! queries share are not repeated.
 
 use super::rewriter::{Id, Rewriter};
 use super::view::{Atom, Axes, Trace, rearranged, rearranges};
@@ -62,11 +64,13 @@ impl Mask {
     }
 }
 
-/// In which order batch and position lie, heads and depth being last; and on how many axes.
+/// In which order batch and position lie, heads and depth being last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     BatchFirst,
     PositionFirst,
+    /// Four axes: batch, head, position and depth.
+    HeadsApart,
 }
 
 struct Found {
@@ -100,7 +104,7 @@ impl Found {
         let fits = roles(rows) == [Role::Query] && roles(columns) == [Role::Key];
         let (batch, own) = (&shared[..shared.len() - 2], &values.axes[..values.axes.len() - 2]);
         let summed = values.axes.iter().rev().take(2).map(|axis| roles(axis)).eq([vec![Role::Depth], vec![Role::Key]]);
-        if !fits || !summed || !is_same_batch(batch, own) {
+        if !fits || !summed || !is_same_batch(batch, own) || scores.own != values.own {
             return None;
         }
         let mut result = shared.clone();
@@ -116,7 +120,7 @@ impl Found {
         let mut inputs: Vec<String> = Vec::new();
         for operand in &self.operands {
             inputs.push(match operand.layout {
-                Layout::BatchFirst => operand.source.clone(),
+                Layout::BatchFirst | Layout::HeadsApart => operand.source.clone(),
                 Layout::PositionFirst => swapped(rewriter, &operand.source, self.root),
             });
         }
@@ -144,7 +148,7 @@ impl Found {
                 let swapped = swapped(rewriter, &fresh, self.root);
                 Node::new("", "Reshape", &[&swapped, target], &[&output])
             }
-            (Layout::BatchFirst, target) => {
+            (Layout::BatchFirst | Layout::HeadsApart, target) => {
                 Node::new("", "Reshape", &[&fresh, target.as_deref().unwrap_or_default()], &[&output])
             }
         };
@@ -186,6 +190,8 @@ struct Scores {
     queries: Operand,
     keys: Operand,
     heads: usize,
+    /// Heads of keys, which several of queries may share.
+    own: usize,
     scale: f64,
     mask: Option<Mask>,
     /// The axes of the sum.
@@ -234,8 +240,8 @@ impl Scores {
         let axes: Axes = q_batch.iter().chain([q_rows, k_columns]).cloned().collect();
         let axes = trace.shown(inference, axes)?;
         let scale = trace.scale * queries.scale * keys.scale;
-        let heads = queries.heads;
-        Some(Self { queries: queries.operand, keys: keys.operand, heads, scale, mask: None, axes })
+        let (heads, own) = (queries.heads, keys.own);
+        Some(Self { queries: queries.operand, keys: keys.operand, heads, own, scale, mask: None, axes })
     }
 }
 
@@ -259,6 +265,8 @@ struct Side {
     operand: Operand,
     axes: Axes,
     heads: usize,
+    /// Heads of the operand, each of which stands for several where it is shared.
+    own: usize,
     scale: f64,
 }
 
@@ -268,8 +276,11 @@ impl Side {
         let trace = Trace::of(rewriter, value, scaled);
         let source = inference.value(trace.source).filter(|value| value.element == ElementType::F32)?;
         let axes = trace.axes(inference)?;
-        if source.shape.len() != 3 || axes.len() < 2 {
+        if axes.len() < 2 {
             return None;
+        }
+        if source.shape.len() != 3 {
+            return Self::apart(rewriter, inference, &trace, &axes, position);
         }
         let depth = depth(&axes)?;
         let role = |atom: &Atom| -> Option<Role> {
@@ -281,19 +292,77 @@ impl Side {
                 (_, false, _) => Role::Batch,
             })
         };
-        let mut named: Axes = Vec::new();
-        for axis in &axes {
-            let atoms = axis.iter().filter(|atom| atom.size != Size::one());
-            let named_atom = |atom: &Atom| Some((role(atom)?, atom.clone()));
-            let atoms: Vec<(Role, Atom)> = atoms.map(named_atom).collect::<Option<_>>()?;
-            named.push(atoms.into_iter().map(|(role, atom)| Atom { path: vec![role as usize], ..atom }).collect());
-        }
+        let named = named(&axes, &role)?;
         let layout = layout(&axes, &role)?;
         let heads = named.iter().flatten().find(|atom| atom.path == [Role::Head as usize]);
         let heads = heads.map_or(Some(1), |atom| atom.size.fixed())?;
         let operand = Operand { source: trace.source.to_owned(), layout };
-        Some(Self { operand, axes: named, heads, scale: trace.scale })
+        Some(Self { operand, axes: named, heads, own: heads, scale: trace.scale })
     }
+
+    /// An operand `[batch, head, position, depth]`, or keys or values whose heads are repeated for those of the queries.
+    fn apart(
+        rewriter: &Rewriter<'_>,
+        inference: &Inference,
+        trace: &Trace<'_>,
+        axes: &Axes,
+        position: Role,
+    ) -> Option<Self> {
+        let lengths = inference.value(trace.source)?.shape.as_slice();
+        let (source, own, order) = match *lengths {
+            [_, ref heads, _, _] => {
+                (trace.source, heads.fixed()?, vec![Role::Batch, Role::Head, position, Role::Depth])
+            }
+            _ => {
+                let (source, own) = shared(rewriter, inference, trace.source).filter(|_| position == Role::Key)?;
+                (source, own, vec![Role::Batch, Role::Head, Role::Head, position, Role::Depth])
+            }
+        };
+        let heads = order.iter().zip(lengths).filter(|(role, _)| **role == Role::Head);
+        let heads = heads.map(|(_, length)| length.fixed()).try_fold(1_usize, |heads, own| heads.checked_mul(own?))?;
+        let axes = axes.iter().map(|axis| joined(axis, &order)).collect::<Option<_>>()?;
+        let operand = Operand { source: source.to_owned(), layout: Layout::HeadsApart };
+        Some(Self { operand, axes, heads, own, scale: trace.scale })
+    }
+}
+
+/// The atoms of an axis named by the roles of the axes of the source, none of which may be split; axes of one role that
+/// follow each other are one atom.
+fn joined(axis: &[Atom], order: &[Role]) -> Option<Vec<Atom>> {
+    let mut named: Vec<(usize, Atom)> = Vec::new();
+    for atom in axis.iter().filter(|atom| atom.size != Size::one()) {
+        let [from] = *atom.path.as_slice() else { return None };
+        let path = vec![*order.get(from)? as usize];
+        match named.last_mut() {
+            Some((last, before)) if before.path == path && *last + 1 == from => {
+                *last = from;
+                before.size = before.size.times(&atom.size)?;
+            }
+            _ => named.push((from, Atom { path, size: atom.size.clone() })),
+        }
+    }
+    Some(named.into_iter().map(|(_, atom)| atom).collect())
+}
+
+/// The axes with their atoms named by their roles, without those of one element.
+fn named(axes: &Axes, role: &impl Fn(&Atom) -> Option<Role>) -> Option<Axes> {
+    let named = |atom: &Atom| Some(Atom { path: vec![role(atom)? as usize], ..atom.clone() });
+    let axis = |axis: &Vec<Atom>| axis.iter().filter(|atom| atom.size != Size::one()).map(named).collect();
+    axes.iter().map(axis).collect()
+}
+
+/// What a value of five axes repeats, and how many heads that has: each of them is followed by itself as often as queries
+/// share it (Ainslie et al., 2023).
+fn shared<'r>(rewriter: &'r Rewriter<'_>, inference: &Inference, value: &str) -> Option<(&'r str, usize)> {
+    let single = rewriter.made_by(value, "Expand")?.input(0)?;
+    let source = rewriter.made_by(single, "Unsqueeze")?.input(0)?;
+    let shape = |name: &str| inference.value(name).map(|value| value.shape.clone());
+    let [batch, heads, positions, depth] = <[Dim; 4]>::try_from(shape(source)?).ok()?;
+    let times = shape(value)?.get(2)?.clone();
+    let whole = |times: Dim| vec![batch.clone(), heads.clone(), times, positions.clone(), depth.clone()];
+    let known = [&batch, &positions, &depth].iter().all(|length| Size::of(length).is_some());
+    let fits = shape(single)? == whole(Dim::Fixed(1)) && shape(value)? == whole(times);
+    Some((source, heads.fixed().filter(|_| known && fits)?))
 }
 
 /// The path of the innermost part of the last axis of the source: where the depth is.

@@ -1,7 +1,8 @@
 //! Operators that only passes make.
 
-use super::context::Context;
+use super::context::{Context, unknown};
 use super::{Inferred, Rule, arithmetic, window};
+use crate::Dim;
 
 /// The operators of the domain `briq`.
 pub(super) const RULES: [(&str, Rule); 4] =
@@ -22,14 +23,23 @@ fn gemm(context: &Context<'_>) -> Inferred {
     Ok(vec![(element, shape)])
 }
 
-/// As many positions as there are queries, each as wide as the values.
+/// As many positions as there are queries, each as wide as the values of all heads. Operands lie `[batch, positions,
+/// heads · depth]` or `[batch, heads, positions, depth]`.
 fn attention(context: &Context<'_>) -> Inferred {
     let [queries, keys, values] = [context.input(0)?, context.input(1)?, context.input(2)?];
-    for value in [queries, keys, values] {
-        context.ranked(value, 3)?;
-    }
-    context.agree((queries, 2), (keys, 2))?;
-    context.agree((keys, 1), (values, 1))?;
-    let shape = vec![queries.shape[0].clone(), queries.shape[1].clone(), values.shape[2].clone()];
-    Ok(vec![(context.same_element(&[queries, keys, values])?, shape)])
+    let element = context.same_element(&[queries, keys, values])?;
+    let misfit = |value| context.refuse(format!("`{value}` should have three or four axes"));
+    let ([batch, positions, _] | [batch, _, positions, _]) = queries.shape.as_slice() else {
+        return Err(misfit(queries));
+    };
+    let heads = context.int("num_heads").and_then(|heads| usize::try_from(heads).ok());
+    let width = match values.shape.as_slice() {
+        [_, _, width] => width.clone(),
+        [_, _, _, depth] => {
+            let width = depth.fixed().and_then(|depth| depth.checked_mul(heads?));
+            width.map_or_else(unknown, Dim::Fixed)
+        }
+        _ => return Err(misfit(values)),
+    };
+    Ok(vec![(element, vec![batch.clone(), positions.clone(), width])])
 }

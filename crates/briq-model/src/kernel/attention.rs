@@ -95,7 +95,7 @@ struct Fused {
 impl Kernel for Fused {
     fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
         let shapes = [call.shape(0)?, call.shape(1)?, call.shape(2)?];
-        let known = shapes.each_ref().map(|shape| sizes(shape, self.heads).filter(|_| shape.len() == 3));
+        let known = shapes.each_ref().map(|shape| sizes(shape, self.heads));
         let spec = match known {
             [Some(query), Some(key), Some(value)] => spec([query, key, value], Some(self.scale), self.guarded),
             _ => None,

@@ -4,6 +4,7 @@
 use briq_kernels::Activation;
 use burn::backend::ops::{ActivationOps, FloatTensorOps};
 use burn::backend::{DeviceOps as _, Dispatch, Scalar};
+use burn::tensor::Shape;
 
 use super::activation::{gelu_tanh, hard_swish, mish, ramp, scaled_exponential, softplus};
 use super::{Call, Fault, Operator, Outcome, one};
@@ -81,12 +82,14 @@ fn activated(x: DeviceTensor, activation: Activation) -> Result<DeviceTensor, Fa
     })
 }
 
-/// Vaswani et al. (2017): `softmax(Q Kᵀ · scale + M) V` for each head, on `[batch, sequence, heads · depth]`. Guarded,
-/// weights that are not numbers count for nothing.
+/// Vaswani et al. (2017): `softmax(Q Kᵀ · scale + M) V` for each head, on `[batch, sequence, heads · depth]` or
+/// `[batch, heads, sequence, depth]`, of which keys and values may have fewer heads. Guarded, weights that are not numbers
+/// count for nothing.
 fn attention(call: &mut Call) -> Outcome {
     let heads = call.size("num_heads", 1)?;
     let scale = call.number("scale", 1.0)?;
     let (q, k, v) = (by_head(call, 0, heads)?, by_head(call, 1, heads)?, by_head(call, 2, heads)?);
+    let (k, v) = (repeated(k, heads)?, repeated(v, heads)?);
     let batches = [&q, &k, &v].map(|tensor| dimensions(tensor)[0]);
     if batches != [batches[0]; 3] {
         return Err(Fault::because(format!("queries, keys and values are batches of {batches:?}")));
@@ -104,10 +107,26 @@ fn attention(call: &mut Call) -> Outcome {
     one(reshape(result, &[shape[0], shape[1], shape[2] * shape[3]]))
 }
 
-/// `[batch, sequence, heads · depth]` as `[batch, heads, sequence, depth]`.
+/// Each head as often as several heads of queries share it (Ainslie et al., 2023).
+fn repeated(x: DeviceTensor, heads: usize) -> Result<DeviceTensor, Fault> {
+    let shape = dimensions(&x);
+    let (batch, own, positions, depth) = (shape[0], shape[1], shape[2], shape[3]);
+    if own == heads {
+        return Ok(x);
+    }
+    if own == 0 || !heads.is_multiple_of(own) {
+        return Err(Fault::because(format!("{own} heads do not serve {heads}")));
+    }
+    let apart = reshape(x, &[batch, own, 1, positions, depth]);
+    let whole = Dispatch::float_expand(apart, Shape::from([batch, own, heads / own, positions, depth]));
+    Ok(reshape(whole, &[batch, heads, positions, depth]))
+}
+
+/// `[batch, sequence, heads · depth]` as `[batch, heads, sequence, depth]`, unless it is that.
 fn by_head(call: &mut Call, index: usize, heads: usize) -> Result<DeviceTensor, Fault> {
     let x = call.tensor(index)?;
     match dimensions(&x)[..] {
+        [_, _, _, _] => Ok(x),
         [batch, sequence, width] if heads > 0 && width % heads == 0 => {
             Ok(Dispatch::float_swap_dims(reshape(x, &[batch, sequence, heads, width / heads]), 1, 2))
         }

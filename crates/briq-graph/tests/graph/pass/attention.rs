@@ -232,3 +232,81 @@ fn scores_may_be_replaced_instead_of_masked() {
     let (after, _) = optimize(before.clone(), &[Pass::Attention], &mut peer).unwrap();
     assert!(peer.compare(&before, &after) < 1e-5);
 }
+
+/// Attention of four heads of queries, computed apart, to two of keys and values, each of which is repeated along an axis.
+fn grouped(axis: usize, blown: &str) -> String {
+    format!(
+        "in q [b, 4, s, 3]
+         in k [b, 2, t, 3]
+         in v [b, 2, t, 3]
+         out y [b, s, 12]
+         axis = ints {axis}
+         blown = ints {blown}
+         whole = ints 0, 4, -1, 3
+         join = ints 0, 0, 12
+         k5 = Unsqueeze(k, axis)
+         ke = Expand(k5, blown)
+         kh = Reshape(ke, whole)
+         kt = Transpose(kh) perm=[0,1,3,2]
+         v5 = Unsqueeze(v, axis)
+         ve = Expand(v5, blown)
+         vh = Reshape(ve, whole)
+         scores = MatMul(q, kt)
+         weights = Softmax(scores) axis=-1
+         context = MatMul(weights, vh)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)"
+    )
+}
+
+#[test]
+fn heads_that_queries_share_are_not_repeated() {
+    check(
+        &[Pass::Attention],
+        &grouped(2, "1, 1, 2, 1, 1"),
+        &expect![[r#"
+            y = briq.Attention(q, k, v) num_heads=4 scale=1.0
+            -> y
+            # Attention 1
+        "#]],
+    );
+    let turned = text::parse(&grouped(1, "1, 2, 1, 1, 1"));
+    let (graph, _) = optimize(turned, &[Pass::Attention], &mut super::arithmetic::Arithmetic).unwrap();
+    assert!(graph.nodes.iter().all(|node| node.operator != "Attention"), "heads take turns");
+}
+
+#[test]
+fn heads_may_lie_apart() {
+    check(
+        &[Pass::Attention],
+        "in q [b, 4, s, 3]
+         in k [b, t, 12]
+         in v [b, 4, t, 5]
+         out y [b, s, 20]
+         split = ints 0, 0, 4, 3
+         join = ints 0, 0, 20
+         scale = 0.5
+         k4 = Reshape(k, split)
+         kt = Transpose(k4) perm=[0,2,3,1]
+         qs = Mul(q, scale)
+         scores = MatMul(qs, kt)
+         weights = Softmax(scores) axis=-1
+         context = MatMul(weights, v)
+         merged = Transpose(context) perm=[0,2,1,3]
+         y = Reshape(merged, join)",
+        &expect![[r#"
+            y = briq.Attention(q, k, v) num_heads=4 scale=0.5
+            -> y
+            # Attention 1
+        "#]],
+    );
+}
+
+#[test]
+fn heads_of_queries_are_not_shared() {
+    let text = grouped(2, "1, 1, 2, 1, 1").replace("in q [b, 4, s, 3]", "in x [b, 2, s, 3]");
+    let queries = "x5 = Unsqueeze(x, axis)\nxe = Expand(x5, blown)\nq = Reshape(xe, whole)\nscores =";
+    let graph = text::parse(&text.replace("scores =", queries));
+    let (graph, _) = optimize(graph, &[Pass::Attention], &mut super::arithmetic::Arithmetic).unwrap();
+    assert!(graph.nodes.iter().all(|node| node.operator != "Attention"));
+}

@@ -188,3 +188,28 @@ fn rarer_attention_is_left_to_the_reference() {
     shown.graph.nodes.last_mut().unwrap().outputs.extend([String::new(), String::new(), "scores".to_owned()]);
     shown.output("scores", 4).agrees();
 }
+
+/// Grouped queries, keys and values as PyTorch writes them: each head is repeated along an axis of its own.
+#[test]
+fn attention_of_shared_heads() {
+    let mut case = Case::new(20).input("q", &[6, 5, 4]).input("k", &[2, 7, 4]).input("v", &[7, 6]);
+    case = case.integers("axis", &[2]).integers("blown", &[1, 1, 3, 1, 1]).integers("join", &[0, 5, 18]);
+    case = case.integers("split", &[0, 7, 2, 3]).plain("Reshape", &["v", "split"], "v4");
+    case = case.node(Node::new("v_turned", "Transpose", &["v4"], &["v_turned"]).with("perm", vec![0, 2, 1, 3]));
+    for (name, source, depth) in [("ka", "k", 4), ("va", "v_turned", 3)] {
+        let [single, repeated, whole] = ["single", "repeated", "whole"].map(|stem| format!("{name}_{stem}"));
+        case = case.integers(&whole, &[0, 6, 7, depth]).plain("Unsqueeze", &[source, "axis"], &single);
+        case = case.plain("Expand", &[&single, "blown"], &repeated).plain("Reshape", &[&repeated, &whole], name);
+    }
+    case = case.node(Node::new("kt", "Transpose", &["ka"], &["kt"]).with("perm", vec![0, 1, 3, 2]));
+    case = case.plain("MatMul", &["q", "kt"], "s").node(Node::new("p", "Softmax", &["s"], &["p"]).with("axis", -1));
+    case = case.plain("MatMul", &["p", "va"], "o");
+    case = case.node(Node::new("u", "Transpose", &["o"], &["u"]).with("perm", vec![0, 2, 1, 3]));
+    let case = case.plain("Reshape", &["u", "join"], "y").output("y", 3);
+    case.agrees();
+    let reference = case.runner(Backend::Flex, &Optimization::none()).run(case.data(2)).unwrap();
+    for backend in each() {
+        let result = case.runner(backend, &Optimization::default()).run(case.data(2)).unwrap();
+        near(&reference, &result, &backend.to_string());
+    }
+}
