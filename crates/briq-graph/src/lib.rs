@@ -39,7 +39,6 @@
 mod attribute;
 mod element;
 mod error;
-pub mod examples;
 mod graph;
 mod summary;
 
@@ -50,6 +49,8 @@ pub mod plan;
 pub mod shape;
 
 pub mod pass;
+
+pub mod examples;
 
 pub mod comparison;
 

@@ -48,7 +48,9 @@ impl Examples {
         }
         let mut run = Run { largest: Some(0), ..Run::default() };
         let outputs = compute(inputs, &mut run)?;
-        if let Some(example) = run.largest.unwrap_or(0).checked_div(count) {
+        if let Some(example) = run.largest.unwrap_or(0).checked_div(count)
+            && outputs.iter().all(kernel::is_ours)
+        {
             self.largest.fetch_max(example, Ordering::Relaxed);
         }
         Ok(outputs)

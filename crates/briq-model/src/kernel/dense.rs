@@ -202,6 +202,11 @@ impl Dense {
     }
 }
 
+/// Whether a value is a tensor of single precision on flex.
+pub(crate) fn is_ours(value: &Value) -> bool {
+    matches!(value, Value::Device(tensor) if tensor.dtype() == DType::F32 && on_flex(tensor))
+}
+
 /// Each of `count` examples of some inputs, whose first axis is the batch. Nothing where one is not a tensor of ours, or has
 /// another batch.
 pub(crate) fn examples(inputs: &[Value], count: usize) -> Option<Vec<Vec<Value>>> {
