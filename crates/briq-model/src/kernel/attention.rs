@@ -69,6 +69,9 @@ impl Rows {
     }
 }
 
+/// The shape and the numbers of what is added to the scores.
+type Added = (Vec<usize>, Vec<f32>);
+
 /// The sizes of an attention, and how many heads of queries each head of keys serves. `None` where they do not fit.
 fn spec([query, key, value]: [Sizes; 3], scale: Option<f32>, guarded: bool) -> Option<(AttentionSpec, usize)> {
     let ([batch, heads, queries, depth], [_, own, keys, value_depth]) = (query, value);
@@ -174,9 +177,9 @@ impl Standard {
         Ok((known && spread).then_some((spec, sharing)))
     }
 
-    /// The shape and the numbers of what is added to the scores.
-    fn mask(&self, call: &mut Call, spec: &AttentionSpec) -> Result<Option<(Vec<usize>, Vec<f32>)>, Fault> {
-        let given = self.given(call)?;
+    /// What is added to the scores: what is given, and minus infinity behind each query.
+    fn mask(&self, call: &mut Call, spec: &AttentionSpec) -> Result<Option<Added>, Fault> {
+        let given = Self::given(call)?;
         if !self.causal {
             return Ok(given);
         }
@@ -190,7 +193,7 @@ impl Standard {
         Ok(Some((broadcast.shape().to_vec(), sum)))
     }
 
-    fn given(&self, call: &mut Call) -> Result<Option<(Vec<usize>, Vec<f32>)>, Fault> {
+    fn given(call: &mut Call) -> Result<Option<Added>, Fault> {
         if !call.has(3) {
             return Ok(None);
         }

@@ -157,7 +157,7 @@ fn standard(apart: bool, heads: [usize; 2], mask: Option<Initializer>, attribute
 
 /// Truth values of which every query has one.
 fn truths(shape: &[usize]) -> Initializer {
-    let bits = (0..shape.iter().product()).map(|at: usize| u8::from(at % 7 == 0 || at % 3 != 1)).collect();
+    let bits = (0..shape.iter().product()).map(|at: usize| u8::from(at.is_multiple_of(7) || at % 3 != 1)).collect();
     Initializer { name: "mask".into(), element: ElementType::Bool, shape: shape.to_vec(), data: Data::Inline(bits) }
 }
 
