@@ -1,6 +1,6 @@
 //! How results are printed: for people, or as JSON.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -32,6 +32,19 @@ impl Output {
         match writeln!(std::io::stdout().lock(), "{text}") {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
+        }
+    }
+
+    /// Prints what is made while it is printed. A reader that has gone away is no error.
+    pub(crate) fn stream(&self, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let written = write(&mut out).and_then(|()| Ok(out.flush()?));
+        let gone = |error: &anyhow::Error| {
+            error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        };
+        match written {
+            Err(error) if gone(&error) => Ok(()),
+            other => other,
         }
     }
 
