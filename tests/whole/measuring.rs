@@ -1,7 +1,9 @@
 //! `briq bench`: once, and in rounds; and the memory that servers share.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use briq_tests::{Briq, Serving};
 use serde_json::Value;
@@ -55,13 +57,16 @@ fn rounds_are_answered_line_by_line() {
     assert_eq!(std::fs::metadata(file).expect("the outputs were written").len(), 40);
 }
 
-/// Waits until a process has this in its list of mapped files.
-fn maps(process: u32, part: &str) -> bool {
-    let maps = || std::fs::read_to_string(format!("/proc/{process}/maps")).is_ok_and(|maps| maps.contains(part));
-    (0..600).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        maps()
-    })
+/// The file in this folder that a process maps, once it does.
+fn mapped(process: u32, folder: &Path) -> Option<String> {
+    let folder = folder.to_str().expect("it is text");
+    let look = |_| {
+        std::thread::sleep(Duration::from_millis(50));
+        let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+        let line = maps.lines().find(|line| line.contains(folder))?;
+        Some(line[line.find(folder)?..].to_owned())
+    };
+    (0..600).find_map(look)
 }
 
 #[test]
@@ -78,9 +83,9 @@ fn two_servers_of_a_package_hold_its_packed_weights_once() {
     briq.run(["publish", "mlp.briq"]).succeeds();
     let serve = ["serve", "mlp", "--backend", "flex", "--http", "127.0.0.1:0"];
     let servers = [Serving::start(&briq, &serve).0, Serving::start(&briq, &serve).0];
-    for server in &servers {
-        assert!(maps(server.process(), "/cache/weights/"), "the packed weights are those of a file");
-    }
+    let folder = briq.home().join("cache/weights");
+    let files = servers.each_ref().map(|server| mapped(server.process(), &folder));
+    assert!(files[0].is_some() && files[0] == files[1], "both map one file: {files:?}");
     let collected = || briq.run(["gc", "--json"]).succeeds().json()["weights"].as_u64();
     assert_eq!(collected(), Some(0), "they are in use");
     drop(servers);

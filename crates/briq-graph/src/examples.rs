@@ -2,56 +2,25 @@
 
 use std::collections::HashSet;
 
-use crate::pass::FUSED_DOMAIN;
+use crate::pass::{FUSED_DOMAIN, UNARY};
 use crate::shape::{self, Shapes};
 use crate::{Attribute, Dim, ElementType, Form, Graph, GraphError, Node, plan};
 
-/// Operators whose first input has the batch, whose result has it at the same place, and which compute each example by itself
-/// whatever their other inputs are, as long as those do not have the batch.
-const EACH_BY_ITSELF: [&str; 43] = [
-    "Abs",
+/// Operators beside those on [each element](UNARY) whose first input has the batch, whose result has it at the same place, and
+/// which compute each example by itself whatever their other inputs are, as long as those do not have the batch.
+const EACH_BY_ITSELF: [&str; 12] = [
     "AveragePool",
     "BatchNormalization",
-    "Cast",
-    "Ceil",
-    "Clip",
     "Conv",
     "ConvTranspose",
-    "Cos",
     "DepthToSpace",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Floor",
-    "Gelu",
     "GlobalAveragePool",
     "GlobalMaxPool",
-    "HardSigmoid",
-    "HardSwish",
-    "Identity",
     "InstanceNormalization",
     "LRN",
-    "LeakyRelu",
-    "Log",
     "MaxPool",
-    "Mish",
-    "Neg",
-    "Not",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "Selu",
-    "Sigmoid",
-    "Sign",
     "Silu",
-    "Sin",
-    "Softplus",
-    "Softsign",
     "SpaceToDepth",
-    "Sqrt",
-    "Tan",
-    "Tanh",
-    "ThresholdedRelu",
 ];
 
 /// Operators on numbers at the same place.
@@ -114,7 +83,9 @@ impl View<'_> {
         match node.operator.as_str() {
             "BatchNormalization" if self.int("training_mode", 0) != 0 => false,
             "Conv" if fused => self.carries(0) && self.constant(1..3) && self.residual(3),
-            name if EACH_BY_ITSELF.contains(&name) => self.carries(0) && self.constant(1..node.inputs.len()),
+            name if UNARY.contains(&name) || EACH_BY_ITSELF.contains(&name) => {
+                self.carries(0) && self.constant(1..node.inputs.len())
+            }
             name if PLACE_BY_PLACE.contains(&name) => (0..node.inputs.len()).all(|index| self.is_aligned(index)),
             "Gemm" => {
                 let plain = self.int("transA", 0) == 0 && self.carries(0) && self.constant(1..3);

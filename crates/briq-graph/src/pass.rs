@@ -69,6 +69,7 @@ use serde::Serialize;
 
 pub use self::constants::MAX_GROWTH;
 use self::rewriter::Rewriter;
+pub(crate) use self::transposes::UNARY;
 use crate::{Data, Graph, GraphError, Initializer};
 
 /// The domain of the operators that passes make and no file holds: `Conv`, `Gemm`, `Attention`, `Silu`.

@@ -60,9 +60,8 @@ impl Buffer {
     /// Says that the numbers will not change any more, so that processes may [share](crate::residence) them.
     pub(crate) fn settle(&mut self) {
         if let Memory::Part(slab) = &self.memory {
-            let slab = Arc::clone(slab);
-            slab::settle(&slab, self.start, self.length);
-            self.memory = Memory::Settled(slab);
+            slab.settle(self.start, self.length);
+            self.memory = Memory::Settled(Arc::clone(slab));
         }
     }
 

@@ -7,16 +7,14 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use crate::buffer::slab::{self, Settled, Slab};
+use crate::buffer::slab::{self, Slab};
 
 /// Packed weights that will not change any more, each part once; those of 64 KiB and more, as long as somebody needs them.
 #[must_use]
 pub fn settled() -> Vec<Part> {
-    let alive =
-        |Settled { slab, start, length }: Settled| Weak::upgrade(&slab).map(|slab| Part { slab, start, length });
-    slab::take_settled().into_iter().filter_map(alive).collect()
+    slab::take_settled().into_iter().map(|(slab, start, length)| Part { slab, start, length }).collect()
 }
 
 /// Some packed weights.

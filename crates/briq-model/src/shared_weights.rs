@@ -102,7 +102,7 @@ impl Shared {
         hasher.finalize().to_string()
     }
 
-    /// Writes the file beside its place and moves it there when it is whole. It is locked meanwhile, so that nobody takes it
+    /// Writes the file beside its place and moves it there when it is whole, unless one is there by then. It is locked meanwhile, so that nobody takes it
     /// for one that was left behind.
     fn write(&self, folder: &Path, path: &Path) -> std::io::Result<()> {
         let temporary = tempfile::NamedTempFile::new_in(folder)?;
@@ -118,7 +118,11 @@ impl Shared {
         drop(out);
         // The last part is mapped in whole pages.
         temporary.as_file().set_len(self.length)?;
-        temporary.persist(path).map(drop).map_err(|error| error.error)
+        match temporary.persist_noclobber(path) {
+            // Another process was faster, and its file is in use already.
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            done => done.map(drop).map_err(|error| error.error),
+        }
     }
 
     /// Lets the file take the place of every part. Says whether it holds what they hold.

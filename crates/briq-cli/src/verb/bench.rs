@@ -20,7 +20,7 @@ use self::inputs::{Dimension, Range};
 use self::memory::Memory;
 use self::profile::Share;
 use self::timing::{Timing, Until};
-use crate::compute::BackendArgument;
+use crate::compute::{BackendArgument, share_weights};
 use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::locate;
@@ -181,9 +181,7 @@ impl Subject {
         let inputs = inputs::random(engine.inputs(), &symbols, &lengths, &arguments.ranges)?;
         let (outputs, first) = timed(|| Ok(engine.infer(&inputs)?))?;
         // As a server does: then the memory is what a server would have.
-        if let Err(error) = briq_model::share_weights(&context.home.weights()) {
-            tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared");
-        }
+        share_weights(&context.home);
         let loaded = Loaded {
             name: package.manifest().name.to_string(),
             version: package.manifest().version.to_string(),

@@ -10,7 +10,7 @@ use briq_serve::{Options, PreparedListener, Server, Source};
 use briq_spec::{Blake3Digest, Policy};
 use briq_store::{Home, Store};
 
-use crate::compute::BackendArgument;
+use crate::compute::{BackendArgument, share_weights};
 use crate::context::Context;
 use crate::{locate, trust};
 
@@ -76,18 +76,10 @@ pub(crate) fn loader(
         let base = base(&store, &package)?;
         let loaded = briq_model::load(Layered::new(&package, base.as_ref()), backend)
             .map_err(|error| EngineError::load("cannot load the package").with_source(error))?;
-        share_weights(&home);
+        // Nobody waits for that.
+        std::thread::spawn(move || share_weights(&home));
         Ok(loaded)
     }
-}
-
-/// Lets other processes with the same network share its weights, without letting anyone wait for that.
-fn share_weights(home: &Home) {
-    let folder = home.weights();
-    std::thread::spawn(move || match briq_model::share_weights(&folder) {
-        Ok(bytes) => tracing::debug!(bytes, "weights are shared"),
-        Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "weights are not shared"),
-    });
 }
 
 fn parse(locator: &str) -> Result<(Home, Blake3Digest), EngineError> {

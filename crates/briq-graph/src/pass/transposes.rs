@@ -111,7 +111,7 @@ fn axis(node: &Node, otherwise: i64) -> Option<i64> {
 }
 
 /// Operators that work on each element by itself; further inputs are scalars.
-const UNARY: [&str; 30] = [
+pub(crate) const UNARY: [&str; 30] = [
     "Abs",
     "Cast",
     "Ceil",

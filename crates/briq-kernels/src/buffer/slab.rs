@@ -21,6 +21,8 @@ pub(crate) struct Slab {
     /// Numbers that there are, and that were handed out.
     length: usize,
     used: AtomicUsize,
+    /// Parts that will not change any more and that nobody has asked for yet: where each starts, and how many numbers it has.
+    settled: Mutex<Vec<(usize, usize)>>,
     /// What lies in this memory in place of parts; open, and so locked, as long as it does.
     files: Mutex<Vec<Arc<File>>>,
     _map: MmapMut,
@@ -31,45 +33,34 @@ unsafe impl Send for Slab {}
 // SAFETY: as above.
 unsafe impl Sync for Slab {}
 
-/// The slab that the next buffers go into.
-static OPEN: Mutex<Weak<Slab>> = Mutex::new(Weak::new());
-
-/// Numbers of a slab that will not change any more, by where they start and how many they are.
-pub(crate) struct Settled {
-    pub(crate) slab: Weak<Slab>,
-    pub(crate) start: usize,
-    pub(crate) length: usize,
-}
-
-/// What was settled since somebody last asked.
-static SETTLED: Mutex<Vec<Settled>> = Mutex::new(Vec::new());
+/// The slabs that there are; the next buffers go into the last.
+static SLABS: Mutex<Vec<Weak<Slab>>> = Mutex::new(Vec::new());
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that a part will not change any more.
-pub(super) fn settle(slab: &Arc<Slab>, start: usize, length: usize) {
-    let mut settled = locked(&SETTLED);
-    settled.retain(|part| part.slab.strong_count() > 0);
-    settled.push(Settled { slab: Arc::downgrade(slab), start, length });
-}
-
-/// Takes the notes of what was settled.
-pub(crate) fn take_settled() -> Vec<Settled> {
-    std::mem::take(&mut locked(&SETTLED))
+/// What was settled since somebody last asked, by where it starts in its slab and how many numbers it has.
+pub(crate) fn take_settled() -> Vec<(Arc<Slab>, usize, usize)> {
+    let slabs: Vec<Arc<Slab>> = locked(&SLABS).iter().filter_map(Weak::upgrade).collect();
+    let own = |slab: &Arc<Slab>| {
+        let settled = std::mem::take(&mut *locked(&slab.settled));
+        settled.into_iter().map(|(start, length)| (Arc::clone(slab), start, length)).collect::<Vec<_>>()
+    };
+    slabs.iter().flat_map(own).collect()
 }
 
 /// Zeroed numbers that nobody else has, and where they start in their slab. `None` where the system has no memory to map.
 pub(super) fn part(length: usize) -> Option<(Arc<Slab>, usize)> {
-    let mut open = locked(&OPEN);
-    if let Some(slab) = open.upgrade()
+    let mut slabs = locked(&SLABS);
+    if let Some(slab) = slabs.last().and_then(Weak::upgrade)
         && let Some(start) = slab.take(length)
     {
         return Some((slab, start));
     }
     let slab = Arc::new(Slab::new(SLAB.max(length.checked_mul(size_of::<f32>())?))?);
-    *open = Arc::downgrade(&slab);
+    slabs.retain(|slab| slab.strong_count() > 0);
+    slabs.push(Arc::downgrade(&slab));
     slab.take(length).map(|start| (slab, start))
 }
 
@@ -81,15 +72,20 @@ impl Slab {
         let _ = map.advise(memmap2::Advice::HugePage);
         let start = map.as_mut_ptr().cast();
         let (length, used) = (bytes / size_of::<f32>(), AtomicUsize::new(0));
-        Some(Self { start, length, used, files: Mutex::default(), _map: map })
+        Some(Self { start, length, used, settled: Mutex::default(), files: Mutex::default(), _map: map })
     }
 
-    /// Takes numbers that were not handed out yet; the lock on [`OPEN`] is held.
+    /// Takes numbers that were not handed out yet; the lock on [`SLABS`] is held.
     fn take(&self, length: usize) -> Option<usize> {
         let start = self.used.load(Ordering::Relaxed).next_multiple_of(rustix::param::page_size() / size_of::<f32>());
         let end = start.checked_add(length).filter(|end| *end <= self.length)?;
         self.used.store(end, Ordering::Relaxed);
         Some(start)
+    }
+
+    /// Notes that a part will not change any more.
+    pub(super) fn settle(&self, start: usize, length: usize) {
+        locked(&self.settled).push((start, length));
     }
 
     /// # Safety
