@@ -4,7 +4,7 @@ use crate::InOut;
 use crate::parallel::Cost;
 use crate::reduction::{fold, largest};
 use crate::simd::{Kernel, Simd, Unit};
-use crate::vector::exp;
+use crate::vector::vanishing_exp;
 
 /// exp(x - max) / Σ exp(x - max) over each row of `width` numbers.
 ///
@@ -47,7 +47,7 @@ impl Kernel for Softmax<'_> {
     }
 }
 
-/// Writes exp(x - most) of a row and returns the sum.
+/// Writes exp(x - most) of a row, zero where that is less than any normal number, and returns the sum.
 #[inline(always)]
 pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>, most: f32) -> f32 {
     let most = simd.splat(most);
@@ -56,7 +56,7 @@ pub(crate) fn exponentials<S: Simd>(simd: S, row: &mut InOut<'_>, most: f32) -> 
         simd,
         #[inline(always)]
         |x, lanes| {
-            let power = exp(simd, simd.sub(x, most));
+            let power = vanishing_exp(simd, simd.sub(x, most));
             let term = lanes.map_or(power, |lanes| simd.select(lanes, power, simd.zero()));
             sums = [sums[1], simd.add(sums[0], term)];
             power
@@ -93,7 +93,7 @@ fn sum_of_exponentials<S: Simd>(simd: S, row: &[f32], most: f32) -> f32 {
         row,
         0.0,
         #[inline(always)]
-        |sum, x| simd.add(sum, exp(simd, simd.sub(x, most))),
+        |sum, x| simd.add(sum, vanishing_exp(simd, simd.sub(x, most))),
         |a, b| simd.add(a, b),
     );
     simd.reduce_add(sums)

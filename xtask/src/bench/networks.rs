@@ -12,7 +12,7 @@ mod random;
 mod resnet50;
 mod transformer;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use briq_graph::{Dim, ElementType, Graph, Value};
 
 pub(super) use self::nodes::COUNT as NODES;
@@ -30,7 +30,7 @@ pub(super) struct Network {
 }
 
 /// The symbol of the dimension that counts examples.
-const BATCH: &str = "batch";
+pub(super) const BATCH: &str = "batch";
 
 /// The network of trivial nodes: not part of the comparison of networks, but of what a node costs.
 pub(super) const TRIVIAL: &str = "nodes";
@@ -62,23 +62,6 @@ impl Network {
     pub(super) fn graph(&self) -> Result<Graph> {
         (self.build)()
     }
-
-    /// The shape of an input where `batch` examples are asked.
-    pub(super) fn shape(&self, input: &Value, batch: usize) -> Result<Vec<usize>> {
-        input.shape.iter().map(|dim| self.length(dim, batch)).collect()
-    }
-
-    fn length(&self, dim: &Dim, batch: usize) -> Result<usize> {
-        let symbol = match dim {
-            Dim::Fixed(length) => return Ok(*length),
-            Dim::Dynamic(symbol) if symbol == BATCH => return Ok(batch),
-            Dim::Dynamic(symbol) => symbol,
-        };
-        match self.dimensions.iter().find(|(name, _)| name == symbol) {
-            Some((_, length)) => Ok(*length),
-            None => bail!("network {} does not say how long its dimension {symbol} is", self.name),
-        }
-    }
 }
 
 /// An open first dimension, then these lengths.
@@ -90,20 +73,4 @@ fn batched(lengths: &[usize]) -> Vec<Dim> {
 /// An output of single-precision numbers.
 fn output(name: &str, shape: Vec<Dim>) -> Value {
     Value::new(name, ElementType::F32, shape)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_network_can_be_planned_and_fed() {
-        for network in &NETWORKS {
-            let graph = network.graph().expect(network.name);
-            briq_graph::plan::Plan::new(&graph).expect(network.name);
-            for input in &graph.inputs {
-                assert!(network.shape(input, 2).expect(network.name).starts_with(&[2]), "{}", network.name);
-            }
-        }
-    }
 }

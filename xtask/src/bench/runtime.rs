@@ -9,22 +9,34 @@ mod cold;
 mod contender;
 mod latency;
 mod stage;
+mod subject;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use self::stage::Stage;
+use self::subject::{Dimension, Range, Subject};
 use super::networks::{NETWORKS, Network};
 use crate::workspace::Workspace;
 
 /// What `cargo xtask bench runtime` may be told.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Networks, by name [default: all]
+    /// Networks, by name [default: all, or with --onnx none]
     #[arg(long, value_delimiter = ',')]
     networks: Vec<String>,
+    /// A network of your own, in an ONNX file; may be repeated. Those built in are measured where --networks names them
+    #[arg(long = "onnx", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The length of an open dimension of such a file, other than the first of an input; may be repeated
+    #[arg(long = "dimension", value_name = "NAME=LENGTH", requires = "files")]
+    dimensions: Vec<Dimension>,
+    /// The integers that an input of such a file is drawn from, the last one excluded [default: 0..2]; may be repeated
+    #[arg(long = "range", value_name = "INPUT=FIRST..END", requires = "files")]
+    ranges: Vec<Range>,
     /// Threads of each runtime, one series after the other
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
     threads: Vec<usize>,
@@ -66,13 +78,13 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         NETWORKS.iter().for_each(|network| println!("{:20} {}", network.name, network.about));
         return Ok(());
     }
-    let networks = chosen(&arguments.networks)?;
+    let subjects = subjects(arguments)?;
     let stage = Stage::set(workspace, arguments)?;
     let mut failures = Vec::new();
     let measured = if arguments.cold {
-        cold::measure(&stage, &networks, arguments, &mut failures)?
+        cold::measure(&stage, subjects, arguments, &mut failures)?
     } else {
-        latency::measure(&stage, &networks, arguments, &mut failures)?
+        latency::measure(&stage, subjects, arguments, &mut failures)?
     };
     if let Some(file) = &arguments.json {
         write(file, &json!({"machine": machine(), "versions": stage.versions(), "measured": measured}))?;
@@ -81,15 +93,27 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Network>> {
-    if names.is_empty() {
-        return Ok(NETWORKS.iter().collect());
+/// The networks that were asked for, then the files.
+fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
+    let mut networks: Vec<_> = arguments.networks.iter().map(|name| chosen(name)).collect::<Result<_>>()?;
+    if networks.is_empty() && arguments.files.is_empty() {
+        networks.extend(&NETWORKS);
     }
-    let find = |name: &String| match NETWORKS.iter().find(|network| network.name == name) {
+    let ours = networks.into_iter().map(Subject::ours);
+    let files = arguments.files.iter().map(|file| Subject::file(file, &arguments.dimensions, &arguments.ranges));
+    let subjects: Vec<_> = ours.chain(files).collect::<Result<_>>()?;
+    let mut names = BTreeSet::new();
+    match subjects.iter().find(|subject| !names.insert(&subject.name)) {
+        Some(subject) => bail!("two networks are called {}: rename a file", subject.name),
+        None => Ok(subjects),
+    }
+}
+
+fn chosen(name: &str) -> Result<&'static Network> {
+    match NETWORKS.iter().find(|network| network.name == name) {
         Some(network) => Ok(network),
         None => bail!("no network is called {name}; --list names them"),
-    };
-    names.iter().map(find).collect()
+    }
 }
 
 fn machine() -> Value {

@@ -1,5 +1,6 @@
 //! The inner loop: a few rows times one panel, with the sums in registers.
 
+use crate::buffer::LINE;
 use crate::simd::{Kernel, Simd};
 
 /// Does the same for each row of a tile, written out row by row: in a loop that is left rolled, the sums would go
@@ -17,6 +18,10 @@ macro_rules! each_row {
         })*
     };
 }
+
+/// How many numbers of the panel are asked for before they are used: while a matrix is read for the first time, it comes from
+/// a far cache, and the processor foresees no further than to the end of a page.
+const AHEAD: usize = 1024;
 
 /// The most rows of a tile, over all units: the length of the tables of row pointers.
 pub(crate) const MOST_ROWS: usize = 12;
@@ -223,6 +228,7 @@ unsafe fn step<S: Simd, const R: usize, const V: usize>(
     panel: *const f32,
     sums: &mut [[S::Float; V]; R],
 ) {
+    (0..V * S::LANES).step_by(LINE).for_each(|line| simd.prefetch(panel.wrapping_add(AHEAD + line)));
     // SAFETY: the caller vouches for number `k` of each row and for one row of the panel.
     unsafe {
         let weights: [S::Float; V] = std::array::from_fn(|v| simd.load_at(panel.add(v * S::LANES)));

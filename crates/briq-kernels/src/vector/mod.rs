@@ -18,7 +18,7 @@ mod hyperbolic;
 mod logarithm;
 
 pub(crate) use error_function::erf;
-pub(crate) use exponential::{exp, sigmoid};
+pub(crate) use exponential::{exp, sigmoid, vanishing_exp};
 pub(crate) use gated::{gelu, gelu_tanh, silu};
 pub(crate) use hyperbolic::tanh;
 pub(crate) use logarithm::ln;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::contender::Contender;
 use super::stage::{OURS, Prepared, Stage};
-use super::{Arguments, Network};
+use super::Arguments;
+use super::subject::Subject;
 use crate::bench::table::{Table, geometric_mean, median, megabytes, ratio, span};
 
 /// One runtime on one network.
@@ -24,7 +25,7 @@ struct Start {
 /// Every network by one thread count and batch size, the first of each that was asked for.
 pub(super) fn measure(
     stage: &Stage,
-    networks: &[&'static Network],
+    subjects: Vec<Subject>,
     arguments: &Arguments,
     failures: &mut Vec<String>,
 ) -> Result<Value> {
@@ -32,15 +33,16 @@ pub(super) fn measure(
     let (threads, batch) = (first(&arguments.threads), first(&arguments.batch));
     let mut measured = Vec::new();
     let mut rows = Vec::new();
-    for network in networks {
-        let prepared = stage.prepare(network)?;
-        eprintln!("{}, threads {threads}, batch {batch}", network.name);
+    for subject in subjects {
+        let prepared = stage.prepare(subject)?;
+        let name = &prepared.subject.name;
+        eprintln!("{name}, threads {threads}, batch {batch}");
         match starts(stage, &prepared, [threads, batch], arguments.rounds.max(1)) {
             Ok((weights, starts)) => {
-                measured.push(to_json(network.name, weights, &starts));
-                rows.push((network.name, weights, starts));
+                measured.push(to_json(name, weights, &starts));
+                rows.push((name.clone(), weights, starts));
             }
-            Err(error) => failures.push(format!("{}: {error:#}", network.name)),
+            Err(error) => failures.push(format!("{name}: {error:#}")),
         }
     }
     println!("\ncold start, {threads} threads, batch {batch}\n\n{}", times(stage, &rows));
@@ -48,7 +50,7 @@ pub(super) fn measure(
     Ok(Value::Array(measured))
 }
 
-type Row = (&'static str, Option<f64>, Vec<Start>);
+type Row = (String, Option<f64>, Vec<Start>);
 
 /// Ours first, then every peer that runs the network; and the bytes of its weights.
 fn starts(
@@ -67,7 +69,7 @@ fn starts(
     names.retain(|name| match start(name) {
         Ok(_) => true,
         Err(error) => {
-            eprintln!("  {name} does not run {}: {error:#}", prepared.network.name);
+            eprintln!("  {name} does not run {}: {error:#}", prepared.subject.name);
             false
         }
     });
@@ -104,7 +106,7 @@ fn times(stage: &Stage, rows: &[Row]) -> Table {
     let mut ratios = vec![Vec::new(); stage.peers().count()];
     for (network, weights, starts) in rows {
         let ours = starts[0].seconds;
-        let mut line = vec![(*network).to_owned(), megabytes(*weights), span(ours)];
+        let mut line = vec![network.clone(), megabytes(*weights), span(ours)];
         line.extend(stage.peers().map(|peer| find(starts, peer).map_or("–".into(), span)));
         for (peer, ratios) in stage.peers().zip(&mut ratios) {
             let by_ours = find(starts, peer).map(|seconds| seconds / ours);
@@ -126,7 +128,7 @@ fn memory(rows: &[Row]) -> Table {
     for (network, _, starts) in rows {
         for start in starts {
             let figures = [start.resident, start.added, start.both].map(megabytes);
-            table.row([vec![(*network).to_owned(), start.name.clone()], figures.to_vec()].concat());
+            table.row([vec![network.clone(), start.name.clone()], figures.to_vec()].concat());
         }
     }
     table

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::agreement::{TOLERANCE, difference, outputs};
 use super::contender::Contender;
 use super::stage::{Prepared, Stage};
-use super::{Arguments, Network};
+use super::Arguments;
+use super::subject::Subject;
 use crate::bench::networks::{NODES, TRIVIAL};
 use crate::bench::table::{Table, geometric_mean, median, ratio, span};
 
 /// How one network fared in one setting.
 struct Row {
-    network: &'static str,
+    network: String,
     batch: usize,
     /// Seconds.
     ours: f64,
@@ -40,12 +41,12 @@ struct Setting {
 /// Every network in every setting: a table for each number of threads, and all of it as JSON.
 pub(super) fn measure(
     stage: &Stage,
-    networks: &[&'static Network],
+    subjects: Vec<Subject>,
     arguments: &Arguments,
     failures: &mut Vec<String>,
 ) -> Result<Value> {
     let mut measured = Vec::new();
-    let prepared = networks.iter().map(|network| stage.prepare(network)).collect::<Result<Vec<_>>>()?;
+    let prepared = subjects.into_iter().map(|subject| stage.prepare(subject)).collect::<Result<Vec<_>>>()?;
     for &threads in &arguments.threads {
         let mut rows = Vec::new();
         for prepared in &prepared {
@@ -53,7 +54,7 @@ pub(super) fn measure(
                 let setting = Setting::new(arguments, threads, batch);
                 match row(stage, prepared, setting, failures) {
                     Ok(row) => rows.push(row),
-                    Err(error) => failures.push(format!("{}, batch {batch}: {error:#}", prepared.network.name)),
+                    Err(error) => failures.push(format!("{}, batch {batch}: {error:#}", prepared.subject.name)),
                 }
             }
         }
@@ -65,7 +66,7 @@ pub(super) fn measure(
 
 fn row(stage: &Stage, prepared: &Prepared, setting: Setting, failures: &mut Vec<String>) -> Result<Row> {
     let Setting { threads, batch, .. } = setting;
-    let name = prepared.network.name;
+    let name = &prepared.subject.name;
     eprintln!("{name}, threads {threads}, batch {batch}");
     let mut contenders = vec![stage.ours(prepared, threads, batch)?];
     for peer in stage.peers() {
@@ -83,7 +84,7 @@ fn row(stage: &Stage, prepared: &Prepared, setting: Setting, failures: &mut Vec<
         difference: differences[position],
     };
     let peers = (1..contenders.len()).map(beside).collect();
-    Ok(Row { network: name, batch, ours: setting.time(&rounds, 0), peers })
+    Ok(Row { network: name.clone(), batch, ours: setting.time(&rounds, 0), peers })
 }
 
 impl Setting {
@@ -141,7 +142,7 @@ fn print(stage: &Stage, threads: usize, rows: &[Row]) {
         let cells =
             |cell: fn(&Beside) -> String| stage.peers().map(move |peer| row.peer(peer).map_or("–".into(), cell));
         let largest = row.peers.iter().map(|beside| beside.difference).fold(0.0, f64::max);
-        let mut line = vec![row.network.to_owned(), row.batch.to_string(), span(row.ours)];
+        let mut line = vec![row.network.clone(), row.batch.to_string(), span(row.ours)];
         line.extend(cells(|beside| span(beside.seconds)));
         line.extend(cells(|beside| ratio(beside.ratio)));
         line.push(format!("{largest:.0e}"));

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use briq_graph::{ElementType, Graph};
+use tempfile::TempDir;
 
 use super::Arguments;
 use super::contender::Contender;
-use crate::bench::networks::Network;
+use super::subject::{Dimension, Range, Source, Subject};
 use crate::peers::{self, Peers};
 use crate::process::{self, succeeds};
 use crate::workspace::Workspace;
@@ -26,6 +26,8 @@ pub(super) struct Stage {
     program: PathBuf,
     backend: String,
     folder: PathBuf,
+    /// Of networks in files, for as long as they are measured.
+    files: TempDir,
     /// Each peer by name, with the interpreter that has it.
     peers: Vec<(String, PathBuf)>,
     pinned: bool,
@@ -35,8 +37,7 @@ pub(super) struct Stage {
 
 /// A network on disk.
 pub(super) struct Prepared {
-    pub(super) network: &'static Network,
-    graph: Graph,
+    pub(super) subject: Subject,
     pub(super) onnx: PathBuf,
     pub(super) package: PathBuf,
 }
@@ -53,23 +54,34 @@ impl Stage {
         let peers = arguments.peers.iter().filter(|name| !name.is_empty()).map(find).collect::<Result<_>>()?;
         let folder = workspace.target.join("bench");
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        let files = tempfile::tempdir_in(&folder).context("make a folder for packages")?;
         let pinned = succeeds("taskset", &["--version"]);
         let versions = RefCell::default();
-        Ok(Self { program, backend: arguments.backend.clone(), folder, peers, pinned, versions, peer_environment })
+        Ok(Self { program, backend: arguments.backend.clone(), folder, files, peers, pinned, versions, peer_environment })
     }
 
-    /// Writes the network, checks it and imports it, unless that was done before.
-    pub(super) fn prepare(&self, network: &'static Network) -> Result<Prepared> {
-        let graph = network.graph()?;
-        let bytes = briq_graph::onnx::encode(&graph)?;
-        let file = |ending: &str| self.folder.join(format!("{}.{ending}", network.name));
-        let (onnx, package) = (file("onnx"), file("briq"));
-        if std::fs::read(&onnx).ok().as_deref() != Some(&bytes[..]) || !package.exists() {
-            std::fs::write(&onnx, &bytes).with_context(|| format!("write {}", onnx.display()))?;
-            self.check(&onnx)?;
-            self.import(network.name, &onnx, &package)?;
-        }
-        Ok(Prepared { network, graph, onnx, package })
+    /// Writes a network of ours and checks it, and imports what is not imported yet.
+    pub(super) fn prepare(&self, subject: Subject) -> Result<Prepared> {
+        let file = |ending: &str| format!("{}.{ending}", subject.name);
+        let (onnx, package) = match &subject.source {
+            Source::Ours(graph) => {
+                let [onnx, package] = ["onnx", "briq"].map(|ending| self.folder.join(file(ending)));
+                let bytes = briq_graph::onnx::encode(graph)?;
+                if std::fs::read(&onnx).ok().as_deref() != Some(&bytes[..]) || !package.exists() {
+                    std::fs::write(&onnx, &bytes).with_context(|| format!("write {}", onnx.display()))?;
+                    self.check(&onnx)?;
+                    self.import(&subject.name, &onnx, &package)?;
+                }
+                (onnx, package)
+            }
+            Source::File(onnx) => {
+                // A file's tensors may lie beside it, so that it is imported each time.
+                let package = self.files.path().join(file("briq"));
+                self.import("measured", onnx, &package)?;
+                (onnx.clone(), package)
+            }
+        };
+        Ok(Prepared { subject, onnx, package })
     }
 
     /// Asks the reference implementation whether the file is a model.
@@ -106,11 +118,11 @@ impl Stage {
         command.env("BRIQ_HOME", self.folder.join("home"));
         command.arg("bench").arg(&prepared.package).args(["--backend", &self.backend, "--rounds"]);
         command.args(["--threads", &threads.to_string(), "--batch", &batch.to_string()]);
-        for (name, length) in prepared.network.dimensions {
+        for Dimension { name, length } in &prepared.subject.dimensions {
             command.args(["--dimension", &format!("{name}={length}")]);
         }
-        for (name, first, end) in prepared.network.ranges {
-            command.args(["--range", &format!("{name}={first}..{end}")]);
+        for Range { input, first, end } in &prepared.subject.ranges {
+            command.args(["--range", &format!("{input}={first}..{end}")]);
         }
         let contender = Contender::start(OURS, &mut command)?;
         self.versions.borrow_mut().insert(OURS.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
@@ -122,7 +134,7 @@ impl Stage {
         let found = self.peers.iter().find(|(known, _)| known == name);
         let (_, python) = found.with_context(|| format!("no peer is called {name}"))?;
         let mut command = self.command(python, threads);
-        command.args(["-c", PEER, name]).arg(&prepared.onnx).arg(threads.to_string()).args(prepared.inputs(batch)?);
+        command.args(["-c", PEER, name]).arg(&prepared.onnx).arg(threads.to_string()).args(prepared.subject.inputs(batch)?);
         let contender = Contender::start(name, &mut command)?;
         if let Some(version) = contender.ready["version"].as_str() {
             self.versions.borrow_mut().insert(name.to_owned(), version.to_owned());
@@ -138,21 +150,6 @@ impl Stage {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &format!("0-{}", threads.max(1) - 1)]).arg(program);
         command
-    }
-}
-
-impl Prepared {
-    /// Each input as a peer is told of it: name, type, shape, integers that it is drawn from.
-    fn inputs(&self, batch: usize) -> Result<Vec<String>> {
-        let input = |value: &briq_graph::Value| {
-            let shape = self.network.shape(value, batch)?;
-            let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-            let range = self.network.ranges.iter().find(|(name, ..)| *name == value.name);
-            let (first, end) = range.map_or((0, 2), |(_, first, end)| (*first, *end));
-            let kind = if value.element == ElementType::F32 { "float32" } else { "int64" };
-            Ok(format!("{}:{kind}:{shape}:{first}:{end}", value.name))
-        };
-        self.graph.inputs.iter().map(input).collect()
     }
 }
 
