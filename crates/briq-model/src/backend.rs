@@ -81,7 +81,7 @@ fn ndarray() -> Device {
 
 /// The first GPU that is no software rasteriser: emulation would be slower than flex.
 fn hardware_gpu() -> Option<Device> {
-    crate::gpu::open().ok().filter(|gpu| gpu.hardware).map(|gpu| gpu.device)
+    crate::gpu::open_hardware().map(|gpu| gpu.device)
 }
 
 impl fmt::Display for Backend {
@@ -136,13 +136,12 @@ pub fn backends() -> Vec<BackendReport> {
 #[must_use]
 pub fn machine(backend: Backend) -> Machine {
     let on = |backend: Backend, memory| variant::Device { backend: backend.to_string(), memory };
-    let gpu = |hardware: bool| crate::gpu::open().ok().filter(|gpu| gpu.hardware || !hardware);
     let devices = match backend {
         Backend::Auto => {
-            let gpu = gpu(true).map(|gpu| on(Backend::Wgpu, gpu.memory));
+            let gpu = crate::gpu::open_hardware().map(|gpu| on(Backend::Wgpu, gpu.memory));
             gpu.into_iter().chain([on(Backend::Flex, memory())]).collect()
         }
-        Backend::Wgpu => vec![on(backend, gpu(false).and_then(|gpu| gpu.memory))],
+        Backend::Wgpu => vec![on(backend, crate::gpu::open().ok().and_then(|gpu| gpu.memory))],
         Backend::Flex | Backend::Ndarray => vec![on(backend, memory())],
     };
     Machine { devices }

@@ -25,12 +25,12 @@ pub fn keep_tuning_in(folder: impl Into<PathBuf>) {
 #[cfg(feature = "wgpu")]
 mod enabled {
     use std::path::Path;
-    use std::sync::OnceLock;
+    use std::sync::{Mutex, OnceLock, PoisonError};
 
     use burn::tensor::Device;
     #[cfg(target_os = "linux")]
     use burn::tensor::wgpu::wgpu::hal;
-    use burn::tensor::wgpu::wgpu::{Adapter, AdapterInfo, DeviceType};
+    use burn::tensor::wgpu::wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor};
     use cubecl_environment::environment;
     use cubecl_environment::persistence::{Access, Database};
     use cubecl_environment::records::{self, RecordLevel, RecordsConfig};
@@ -57,7 +57,35 @@ mod enabled {
             .map_err(|reason| BackendError::unavailable(Backend::Wgpu, reason, INSTALL_VULKAN))
     }
 
+    /// The GPU, if it is no software rasteriser. Unless there is one nothing is opened: an open device keeps a thread that
+    /// wakes thousands of times a second.
+    pub(crate) fn open_hardware() -> Option<Gpu> {
+        static PRESENT: OnceLock<bool> = OnceLock::new();
+        PRESENT.get_or_init(|| has_node(Path::new("/dev")) && has_adapter()).then(open)?.ok().filter(|gpu| gpu.hardware)
+    }
+
+    /// Whether a graphics API knows of hardware. Looking loads all drivers, which takes as long as opening one.
+    fn has_adapter() -> bool {
+        let _alone = LOADER.lock().unwrap_or_else(PoisonError::into_inner);
+        let instance = Instance::new(InstanceDescriptor::new_without_display_handle());
+        let adapters = burn_std::future::block_on(instance.enumerate_adapters(Backends::all()));
+        adapters.iter().any(|adapter| adapter.get_info().device_type != DeviceType::Cpu)
+    }
+
+    /// Whether the kernel's drivers may have hardware. On Linux a driver speaks with its GPU through a file in `/dev`.
+    fn has_node(devices: &Path) -> bool {
+        /// Of the kernel's own drivers, NVIDIA's on servers and boards, Windows' subsystem, Arm's and Qualcomm's.
+        const NODES: [&str; 7] = ["dri", "nvidia", "nvhost", "nvgpu", "dxg", "mali", "kgsl"];
+        let Ok(entries) = devices.read_dir() else { return true };
+        let known = |name: &str| NODES.iter().any(|node| name.starts_with(node));
+        !cfg!(target_os = "linux") || entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(known))
+    }
+
+    /// Held while instances are made or dropped: Vulkan's loader does not bear that on several threads at once.
+    static LOADER: Mutex<()> = Mutex::new(());
+
     fn register() -> Result<Gpu, String> {
+        let _alone = LOADER.lock().unwrap_or_else(PoisonError::into_inner);
         let options = Device::wgpu_options();
         let (device, setup) = options.init_with_setup().map_err(|error| error.to_string())?;
         let info = setup.adapter.get_info();
@@ -141,6 +169,21 @@ mod enabled {
             hint: None,
         }
     }
+
+    #[cfg(all(test, target_os = "linux"))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn hardware_has_a_node() {
+            let devices = tempfile::tempdir().expect("a folder");
+            std::fs::write(devices.path().join("null"), "").expect("written");
+            assert!(!has_node(devices.path()));
+            std::fs::create_dir(devices.path().join("dri")).expect("made");
+            assert!(has_node(devices.path()));
+            assert!(has_node(&devices.path().join("missing")), "what cannot be read is asked of the drivers");
+        }
+    }
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -163,6 +206,10 @@ mod disabled {
         ))
     }
 
+    pub(crate) fn open_hardware() -> Option<Gpu> {
+        open().ok().filter(|gpu| gpu.hardware)
+    }
+
     pub(crate) fn report() -> BackendReport {
         let Err(error) = open() else { unreachable!("this build has no GPU support") };
         super::missing(&error)
@@ -183,9 +230,9 @@ fn missing(error: &BackendError) -> BackendReport {
 }
 
 #[cfg(not(feature = "wgpu"))]
-pub(crate) use disabled::{open, report};
+pub(crate) use disabled::{open, open_hardware, report};
 #[cfg(feature = "wgpu")]
-pub(crate) use enabled::{open, report};
+pub(crate) use enabled::{open, open_hardware, report};
 
 #[cfg(not(feature = "wgpu"))]
 const _: &str = INSTALL_VULKAN;
