@@ -29,39 +29,41 @@ const PLACE_BY_PLACE: [&str; 8] = ["Add", "Div", "Max", "Min", "Mul", "PRelu", "
 /// Reductions whose axes are an attribute or the second input.
 const REDUCTIONS: [&str; 6] = ["ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"];
 
-/// Whether each example of a batch is computed by itself, so that the outputs for a batch are those for its examples, one after
-/// the other. It is said only where every node shows it; inputs and outputs are then of single precision.
+/// The names of the values whose first axis is the batch, where each example of a batch is computed by itself: their values for
+/// a batch are those for its examples, one after the other, and no other value depends on the examples. Nothing unless every
+/// node shows it; inputs and outputs are then among them, and of single precision.
 #[must_use]
-pub fn are_apart(graph: &Graph) -> bool {
+pub fn apart(graph: &Graph) -> Option<HashSet<String>> {
     // A graph whose shapes cannot be told shows nothing.
-    shown(graph).unwrap_or(false)
+    let carry = shown(graph).unwrap_or_default()?;
+    Some(carry.into_iter().map(str::to_owned).collect())
 }
 
-fn shown(graph: &Graph) -> Result<bool, GraphError> {
+fn shown(graph: &Graph) -> Result<Option<HashSet<&str>>, GraphError> {
     let batch = graph.inputs.first().and_then(|input| input.shape.first());
-    let Some(batch @ Dim::Dynamic(_)) = batch else { return Ok(false) };
+    let Some(batch @ Dim::Dynamic(_)) = batch else { return Ok(None) };
     let plain = |value: &crate::Value| value.form == Form::Tensor && value.element == ElementType::F32;
     let first = |value: &crate::Value| plain(value) && value.shape.first() == Some(batch);
     if !graph.inputs.iter().all(first) || !graph.outputs.iter().all(plain) {
-        return Ok(false);
+        return Ok(None);
     }
     let shapes = shape::infer(graph)?;
     let mut carry: HashSet<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
     for step in plan::Plan::new(graph)?.steps {
         let node = &graph.nodes[step.node];
         if node.attributes.values().any(|attribute| attribute.as_graph().is_some()) {
-            return Ok(false);
+            return Ok(None);
         }
         if !node.reads().any(|name| carry.contains(name)) {
             continue;
         }
         let view = View { graph, shapes: &shapes, carry: &carry, node };
         if !view.keeps_examples_apart() {
-            return Ok(false);
+            return Ok(None);
         }
         carry.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
     }
-    Ok(graph.outputs.iter().all(|output| carry.contains(output.name.as_str())))
+    Ok(graph.outputs.iter().all(|output| carry.contains(output.name.as_str())).then_some(carry))
 }
 
 /// A node, and what is known of the values that it reads.

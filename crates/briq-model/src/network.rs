@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,9 @@ use crate::value::{HostTensor, Mapped, Value, on_every_backend, said, upload};
 
 /// The values of a graph's initializers, in the graph's order.
 pub(crate) type Parameters = Vec<Value>;
+
+/// The values of a running graph, by slot: those that are not computed yet or not needed any more are not there.
+pub(crate) type Values = Vec<Option<Value>>;
 
 /// The bodies of a node, by the attribute that holds them.
 pub(crate) type Bodies = BTreeMap<String, Body>;
@@ -130,21 +134,52 @@ impl Network {
         inputs: Vec<Value>,
         run: &mut Run,
     ) -> Result<Vec<Value>, ModelError> {
-        let mut slots: Vec<Option<Value>> = vec![None; self.plan.slots()];
+        let mut values = self.begin(parameters, inputs);
+        self.advance(&mut values, 0..self.plan.steps.len(), run)?;
+        self.wanted(&values)
+    }
+
+    /// What is known before the first step, by slot.
+    pub(crate) fn begin(&self, parameters: &[Value], inputs: Vec<Value>) -> Values {
+        let mut values: Values = vec![None; self.plan.slots()];
         for (&slot, input) in self.plan.inputs.iter().zip(inputs) {
-            slots[slot] = Some(input);
+            values[slot] = Some(input);
         }
         for &(slot, position) in &self.plan.initializers {
-            slots[slot] = Some(parameters[position].clone());
+            values[slot] = Some(parameters[position].clone());
         }
-        for (step, prepared) in self.plan.steps.iter().zip(&self.operators) {
+        values
+    }
+
+    /// Carries out some steps, those before which were carried out.
+    pub(crate) fn advance(&self, values: &mut Values, steps: Range<usize>, run: &mut Run) -> Result<(), ModelError> {
+        for (step, prepared) in self.plan.steps[steps.clone()].iter().zip(&self.operators[steps]) {
             let start = run.times.is_some().then(Instant::now);
-            self.step(step, prepared, &mut slots, run)?;
+            self.step(step, prepared, values, run)?;
             if let (Some(times), Some(start)) = (&mut run.times, start) {
                 times.push(start.elapsed());
             }
         }
-        self.plan.outputs.iter().map(|&slot| self.output(&slots, slot)).collect()
+        Ok(())
+    }
+
+    /// The wanted values, after the last step.
+    pub(crate) fn wanted(&self, values: &Values) -> Result<Vec<Value>, ModelError> {
+        self.plan.outputs.iter().map(|&slot| self.output(values, slot)).collect()
+    }
+
+    /// Of each slot, whether it is for one of the named values.
+    pub(crate) fn are_among(&self, names: &HashSet<String>) -> Vec<bool> {
+        self.plan.names.iter().map(|name| names.contains(name)).collect()
+    }
+
+    /// The bytes of the parameters that each step's node reads, however they are packed.
+    pub(crate) fn weights(&self) -> Vec<usize> {
+        let initializers = self.graph.initializers.iter();
+        let lengths: HashMap<&str, usize> =
+            initializers.map(|initializer| (initializer.name.as_str(), initializer.byte_length())).collect();
+        let of = |step: &Step| self.graph.nodes[step.node].reads().filter_map(|name| lengths.get(name)).sum();
+        self.plan.steps.iter().map(of).collect()
     }
 
     /// Each step by the name of its node, its operator, and whether a kernel of ours carries it out.
@@ -168,10 +203,11 @@ impl Network {
         let inputs = step.inputs.iter().map(|slot| slot.and_then(|slot| read(slots, slot, step))).collect();
         let mut call = Call::new(node, inputs, run, &prepared.bodies, (&self.device, self.graph.opset));
         let outputs = guarded(prepared, &mut call).map_err(|fault| ModelError::node(&node.label(), fault))?;
+        if let Some(sizes) = &mut run.sizes {
+            let numbers = |value: &Value| value.shape().iter().product::<usize>();
+            sizes.push(size_of::<f32>() * outputs.iter().map(numbers).sum::<usize>());
+        }
         for (slot, value) in step.outputs.iter().zip(outputs) {
-            if let Some(largest) = &mut run.largest {
-                *largest = (*largest).max(size_of::<f32>() * value.shape().iter().product::<usize>());
-            }
             if let Some(slot) = slot {
                 slots[*slot] = Some(value);
             }

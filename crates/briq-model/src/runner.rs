@@ -70,13 +70,14 @@ impl Runner {
         })?;
         let outputs: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        let examples = Examples::of(&graph, &device, optimization);
+        let apart = Examples::names(&graph, &device, optimization);
         let mut graph = without_values(graph);
         with_bodies(&mut graph);
         let mut network = Network::new(Arc::new(graph), &names, device.clone())?;
         if optimization.kernels {
             network.settle(&mut parameters, &products)?;
         }
+        let examples = apart.map(|names| Examples::new(&network, &names));
         Ok(Self { network, parameters, device, inputs, outputs, report, examples })
     }
 
@@ -103,7 +104,7 @@ impl Runner {
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
         self.admit(&inputs)?;
         briq_kernels::with_team(|| match &self.examples {
-            Some(examples) => examples.run(inputs, &|inputs, run| self.network.run(&self.parameters, inputs, run)),
+            Some(examples) => examples.run(&self.network, &self.parameters, inputs),
             None => self.network.run(&self.parameters, inputs, &mut Run::default()),
         })
     }

@@ -1,6 +1,6 @@
 //! Which networks compute the examples of a batch apart.
 
-use briq_graph::examples::are_apart;
+use briq_graph::examples::apart;
 use briq_graph::{Attribute, Dim, ElementType, Graph, Initializer, Node, Value};
 
 fn batch(of: &[usize]) -> Vec<Dim> {
@@ -29,6 +29,10 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
     Node::new(output, operator, inputs, &[output])
 }
 
+fn are_apart(graph: &Graph) -> bool {
+    apart(graph).is_some()
+}
+
 /// A single node of `x`, and of constants.
 fn alone(example: &[usize], node: Node, constants: &[(&str, &[usize])]) -> bool {
     are_apart(&network(example, vec![node], constants))
@@ -47,7 +51,9 @@ fn a_convolutional_network_computes_images_apart() {
         node("Softmax", &["g"], "y").with("axis", Attribute::Int(1)),
     ];
     let constants: [(&str, &[usize]); 3] = [("w", &[4, 3, 3, 3]), ("v", &[4 * 6 * 6, 5]), ("bias", &[5])];
-    assert!(are_apart(&network(&[3, 8, 8], nodes, &constants)));
+    let graph = network(&[3, 8, 8], nodes, &constants);
+    let names = apart(&graph).expect("it does");
+    assert_eq!(names, ["x", "a", "b", "c", "d", "e", "f", "g", "y"].map(str::to_owned).into());
 }
 
 #[test]

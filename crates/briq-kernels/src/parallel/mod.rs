@@ -33,7 +33,8 @@ impl Cost {
         if ALONE.get() {
             return 1;
         }
-        let worth = count.saturating_mul(self.0) / if team::exists() { PIECE_OF_TEAM } else { PIECE };
+        let steps = count.saturating_mul(self.0);
+        let worth = steps / if team::is_awake(steps, PIECE) { PIECE_OF_TEAM } else { PIECE };
         if worth < 2 {
             return 1;
         }

@@ -38,6 +38,8 @@ struct Lead<'a> {
     recruit: &'a dyn Fn(usize),
     /// Whether a job is open: what is called from inside it is not spread again.
     busy: Cell<bool>,
+    /// Steps of work that were met before the first helper was asked for.
+    alone: Cell<usize>,
 }
 
 thread_local! {
@@ -56,16 +58,22 @@ pub fn with_team<R>(work: impl FnOnce() -> R) -> R {
     }
     let team = &Team::default();
     rayon::in_place_scope(|scope| {
-        let lead = Lead { team, recruit: &|number| scope.spawn(move |_| help(team, number)), busy: Cell::new(false) };
+        let recruit = &|number| scope.spawn(move |_| help(team, number));
+        let lead = Lead { team, recruit, busy: Cell::new(false), alone: Cell::new(0) };
         let _dismiss = Dismiss(team);
         LEAD.set(Some((&raw const lead).cast()));
         work()
     })
 }
 
-/// Whether this thread leads a team.
-pub(super) fn exists() -> bool {
-    LEAD.get().is_some()
+/// Whether this thread leads a team that has helpers, or has met so many steps of work, these ones included, that some are worth
+/// asking for: an inference that is over before a helper wakes is better off without.
+pub(super) fn is_awake(steps: usize, worth: usize) -> bool {
+    let Some(lead) = LEAD.get() else { return false };
+    // SAFETY: the pointer is cleared before what it points to ends, and it is this thread's alone.
+    let lead = unsafe { &*lead };
+    lead.alone.set(lead.alone.get().saturating_add(steps));
+    lead.alone.get() >= worth || lead.team.helpers.load(Ordering::Relaxed) > 0
 }
 
 /// Ends the team, also when its work panics.

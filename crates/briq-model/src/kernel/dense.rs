@@ -5,7 +5,6 @@ use burn::backend::{BackendTensor, BackendTypes, DispatchTensor, DispatchTensorK
 use burn::tensor::{DType, Shape, TensorData};
 
 use super::buffer::{buffer, recycled};
-use crate::error::ModelError;
 use crate::operator::{Call, Fault};
 use crate::value::{DeviceTensor, Value};
 
@@ -202,57 +201,37 @@ impl Dense {
     }
 }
 
-/// Whether a value is a tensor of single precision on flex.
-pub(crate) fn is_ours(value: &Value) -> bool {
-    matches!(value, Value::Device(tensor) if tensor.dtype() == DType::F32 && on_flex(tensor))
-}
-
 /// Each of `count` examples of some inputs, whose first axis is the batch. Nothing where one is not a tensor of ours, or has
 /// another batch.
 pub(crate) fn examples(inputs: &[Value], count: usize) -> Option<Vec<Vec<Value>>> {
     let mut examples = vec![Vec::with_capacity(inputs.len()); count];
     for input in inputs {
         let input = Dense::of(input.clone())?.rows();
-        let shape = input.shape().to_vec();
-        if shape.first() != Some(&count) {
+        if input.shape().first() != Some(&count) {
             return None;
         }
-        let shape = [&[1], &shape[1..]].concat();
-        let numbers = shape.iter().product();
         for (index, example) in examples.iter_mut().enumerate() {
-            let mut own = buffer(numbers);
-            own.copy_from_slice(&input.numbers()[index * numbers..][..numbers]);
-            example.push(Dense::new(&shape, Order::Rows, own).into());
+            example.push(Dense(input.0.narrow(0, index, 1)).into());
         }
     }
     Some(examples)
 }
 
-/// What was computed of several examples, one behind the other.
-///
-/// # Errors
-/// When one of the results is no tensor of ours.
-pub(crate) fn joined(results: Vec<Vec<Value>>) -> Result<Vec<Value>, ModelError> {
-    let count = results.first().map_or(0, Vec::len);
-    let mut columns: Vec<Vec<Dense>> = std::iter::repeat_with(Vec::new).take(count).collect();
-    let foreign = || ModelError::invalid("the network gives no tensor of single precision");
-    for (column, value) in results.into_iter().flat_map(|result| result.into_iter().enumerate()) {
-        columns[column].push(Dense::of(value).ok_or_else(foreign)?.rows());
-    }
-    Ok(columns.iter().map(|column| join(column).into()).collect())
-}
-
-fn join(parts: &[Dense]) -> Dense {
+/// Several examples of a value, one behind the other, as the first of them lies in memory. Nothing where one is no tensor of ours.
+pub(crate) fn joined(examples: Vec<Value>) -> Option<Value> {
+    let mut parts = examples.into_iter().map(Dense::of).collect::<Option<Vec<_>>>()?;
+    let order = parts.first()?.order().unwrap_or(Order::Rows);
+    parts = parts.into_iter().map(|part| part.ordered(order)).collect();
     let lengths = parts.iter().map(|part| part.shape()[0]).sum();
     let shape = [&[lengths], &parts[0].shape()[1..]].concat();
     let mut numbers = buffer(shape.iter().product());
     let mut rest = &mut numbers[..];
-    for part in parts {
+    for part in &parts {
         let (own, next) = rest.split_at_mut(part.count());
         own.copy_from_slice(part.numbers());
         rest = next;
     }
-    Dense::new(&shape, Order::Rows, numbers)
+    Some(Dense::new(&shape, order, numbers).into())
 }
 
 impl From<Dense> for Value {

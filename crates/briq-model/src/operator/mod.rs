@@ -70,8 +70,8 @@ pub(crate) struct Run {
     pub(crate) training: Option<Training>,
     /// Present while it is measured: how long each step took, in the order of the plan.
     pub(crate) times: Option<Vec<Duration>>,
-    /// Present where it is to be known: the bytes of the largest value so far.
-    pub(crate) largest: Option<usize>,
+    /// Present where it is to be known: the bytes of what each step gave, in the order of the plan.
+    pub(crate) sizes: Option<Vec<usize>>,
     /// While kernels are prepared: the largest tiles that a convolution may be computed in.
     pub(crate) tiling: Tiling,
     /// While kernels are prepared: the second input, where it is multiplied when it is read.
