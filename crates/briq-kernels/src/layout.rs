@@ -40,6 +40,30 @@ pub fn transpose(input: &[f32], batch: usize, rows: usize, columns: usize, out: 
     });
 }
 
+/// Puts rows beside one another: row `i` of `out` is row `i` of the first part, then of the second, and so on. Each part comes with
+/// the length of its rows.
+///
+/// # Panics
+/// If a part does not have as many whole rows as `out`.
+pub fn beside(parts: &[(&[f32], usize)], out: &mut [f32]) {
+    let width: usize = parts.iter().map(|(_, width)| width).sum();
+    if out.is_empty() {
+        return;
+    }
+    let rows = out.len() / width;
+    assert_eq!(rows * width, out.len(), "whole rows of the result");
+    assert!(parts.iter().all(|(numbers, width)| numbers.len() == rows * width), "as many rows of each part");
+    parallel::for_each_chunk(out, width, Cost::per_item(width / 4 + 8 * parts.len()), |first, out| {
+        for (index, mut row) in out.chunks_exact_mut(width).enumerate() {
+            for (numbers, width) in parts {
+                let (own, rest) = row.split_at_mut(*width);
+                own.copy_from_slice(&numbers[(first + index) * width..][..*width]);
+                row = rest;
+            }
+        }
+    });
+}
+
 /// Some stripes of columns, counted over all matrices.
 struct Stripes<'a> {
     input: &'a [f32],

@@ -1,6 +1,7 @@
 //! A single-precision tensor of flex as the memory that it is.
 
 use briq_kernels::layout;
+use briq_kernels::matrix::Transposed;
 use burn::backend::{BackendTensor, BackendTypes, DispatchTensor, DispatchTensorKind, Flex, TensorMetadata as _};
 use burn::tensor::{DType, Shape, TensorData};
 
@@ -23,6 +24,17 @@ pub(crate) enum Order {
     Rows,
     /// Channels, the second axis, move fastest, then the last axis.
     ChannelsLast,
+}
+
+impl Order {
+    /// Where an axis of a shape of so many is as the elements lie in memory.
+    pub(crate) fn stored_axis(self, axis: usize, rank: usize) -> usize {
+        match (self, axis) {
+            (Self::Rows, axis) | (Self::ChannelsLast, axis @ 0) => axis,
+            (Self::ChannelsLast, 1) => rank - 1,
+            (Self::ChannelsLast, axis) => axis - 1,
+        }
+    }
 }
 
 impl Dense {
@@ -104,6 +116,22 @@ impl Dense {
         }
         let shape = [&vec![1; missing], self.shape()].concat();
         Self(self.rows().0.reshape(Shape::from(shape)))
+    }
+
+    /// The matrices of the last two axes, one behind the other as they are or each transposed, however they lay before.
+    pub(crate) fn matrices(self) -> (Self, Transposed) {
+        let rank = self.shape().len();
+        let axes: Vec<usize> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
+        let turned = Self(self.0.permute(&axes));
+        if self.order() != Some(Order::Rows) && turned.order() == Some(Order::Rows) {
+            return (turned, Transposed::Yes);
+        }
+        (self.rows(), Transposed::No)
+    }
+
+    /// The same elements under a shape of as many.
+    pub(crate) fn reshaped(self, shape: &[usize]) -> Self {
+        Self(self.rows().0.reshape(Shape::from(shape.to_vec())))
     }
 
     pub(crate) fn shape(&self) -> &[usize] {

@@ -1,6 +1,6 @@
 //! Products with a constant matrix, with bias, residual and activation.
 
-use briq_kernels::matrix::{PackedMatrix, Transposed, multiply};
+use briq_kernels::matrix::{BatchSpec, PackedMatrix, Transposed, multiply, multiply_batch};
 use briq_kernels::{Activation, Epilogue, Weights};
 
 use super::buffer::buffer;
@@ -23,6 +23,9 @@ struct Packed {
 
 /// `A · W`, the last two axes of `A`.
 fn product(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    if call.node.operator == "MatMul" && !call.has(1) {
+        return ready(Varying);
+    }
     if !Dense::fits(call, 1) || call.shape(1)?.len() != 2 {
         return Ok(None);
     }
@@ -94,5 +97,37 @@ impl Kernel for Packed {
         };
         multiply(x.numbers(), rows, &self.matrix, &epilogue, &mut numbers);
         Ok(Some(vec![Dense::new(&result, Order::Rows, numbers).into()]))
+    }
+}
+
+/// `A · B`, both of which vary: the last two axes of each, for all of the others.
+struct Varying;
+
+impl Kernel for Varying {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        let ours = |index| call.on_device(index) && Dense::fits(call, index);
+        if !ours(0) || !ours(1) {
+            return Ok(None);
+        }
+        let (a, b) = (call.shape(0)?, call.shape(1)?);
+        let ([.., rows, depth], [.., summed, columns]) = (&a[..], &b[..]) else { return Ok(None) };
+        let (batch, own) = (&a[..a.len() - 2], &b[..b.len() - 2]);
+        if depth != summed || batch != own || a.contains(&0) || b.contains(&0) {
+            return Ok(None);
+        }
+        let (left, right) = (Dense::take(call, 0)?.rows(), Dense::take(call, 1)?);
+        let (right, transposed) = right.matrices();
+        let spec = BatchSpec {
+            batch: batch.iter().product(),
+            rows: *rows,
+            depth: *depth,
+            columns: *columns,
+            left_stride: rows * depth,
+            right_stride: depth * columns,
+            transposed,
+        };
+        let mut numbers = buffer(spec.batch * rows * columns);
+        multiply_batch(&spec, left.numbers(), right.numbers(), 1.0, &mut numbers);
+        Ok(Some(vec![Dense::new(&[batch, &[*rows, *columns]].concat(), Order::Rows, numbers).into()]))
     }
 }

@@ -10,11 +10,13 @@ mod buffer;
 mod convolution;
 mod dense;
 mod elementwise;
+mod joining;
 mod linear;
 mod normalization;
 mod plane;
 mod pooling;
 mod recurrent;
+mod reduction;
 mod weights;
 
 use briq_kernels::convolution::ConvolutionSpec;
@@ -46,10 +48,12 @@ const KERNELS: &[Family] = &[
     attention::KERNELS,
     convolution::KERNELS,
     elementwise::KERNELS,
+    joining::KERNELS,
     linear::KERNELS,
     normalization::KERNELS,
     pooling::KERNELS,
     recurrent::KERNELS,
+    reduction::KERNELS,
 ];
 
 /// Whether this device is the one that the kernels are for.

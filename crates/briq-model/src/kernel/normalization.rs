@@ -1,10 +1,10 @@
-//! Rows that are normalised: softmax and layer normalisation.
+//! Rows that are normalised: softmax and layer normalisation; and channels, by what was learnt of them.
 
 use std::borrow::Cow;
 
 use briq_kernels::InOut;
 use briq_kernels::elementwise::{Binary, Broadcast};
-use briq_kernels::normalization::{LayerNorm, layer_norm, rms_norm};
+use briq_kernels::normalization::{BatchNorm, LayerNorm, layer_norm, rms_norm, scale_shift};
 use briq_kernels::softmax::{log_softmax, softmax};
 
 use super::buffer::buffer;
@@ -18,6 +18,7 @@ pub(super) const KERNELS: Family = &[
     ("LogSoftmax", |call| rows(call, log_softmax)),
     ("LayerNormalization", |call| normalized(call, layer_norm)),
     ("RMSNormalization", |call| normalized(call, rms_norm)),
+    ("BatchNormalization", by_channel),
 ];
 
 /// Fills rows in place where nothing else reads the input.
@@ -106,4 +107,58 @@ fn spread<'f>(factors: &'f Dense, row: &[usize]) -> Result<Cow<'f, [f32]>, Fault
     let mut numbers = vec![0.0; broadcast.count()];
     Binary::Add.apply_in_place(&broadcast, &mut numbers, factors.numbers());
     Ok(Cow::Owned(numbers))
+}
+
+/// Batch normalisation with the statistics of training: a factor and a summand for each channel.
+struct ByChannel {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+fn by_channel(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
+    let constant = (1..5).all(|index| Dense::fits(call, index));
+    if !constant || call.node.outputs.len() != 1 || call.flag("training_mode", false)? {
+        return Ok(None);
+    }
+    let shapes = (1..5).map(|index| call.shape(index)).collect::<Result<Vec<_>, _>>()?;
+    if shapes.iter().any(|shape| shape.len() != 1 || *shape != shapes[0]) {
+        return Ok(None);
+    }
+    let epsilon = call.float("epsilon", 1e-5)?;
+    let [scale, bias, mean, variance] = [1, 2, 3, 4].map(|index| Dense::take(call, index).map(Dense::rows));
+    let (scale, bias, mean, variance) = (scale?, bias?, mean?, variance?);
+    let norm = BatchNorm {
+        scale: scale.numbers(),
+        bias: bias.numbers(),
+        mean: mean.numbers(),
+        variance: variance.numbers(),
+        epsilon,
+    };
+    let (scale, shift) = norm.fold();
+    ready(ByChannel { scale, shift })
+}
+
+impl Kernel for ByChannel {
+    fn run(&self, call: &mut Call) -> Result<Option<Vec<Value>>, Fault> {
+        let shape = call.shape(0)?;
+        if !Dense::fits(call, 0) || shape.len() < 2 {
+            return Ok(None);
+        }
+        if shape[1] != self.scale.len() {
+            let reason = format!("{shape:?} does not have the {} channels of its statistics", self.scale.len());
+            return Err(Fault::because(reason));
+        }
+        let (x, order) = match Dense::take(call, 0)? {
+            x if shape.len() == 2 => (x.rows(), Order::Rows),
+            x => (x.channels_last(), Order::ChannelsLast),
+        };
+        let mut x = x;
+        if let Some(numbers) = x.numbers_mut() {
+            scale_shift(InOut::in_place(numbers), &self.scale, &self.shift);
+            return Ok(Some(vec![x.into()]));
+        }
+        let mut numbers = buffer(x.count());
+        scale_shift(InOut::between(x.numbers(), &mut numbers), &self.scale, &self.shift);
+        Ok(Some(vec![Dense::new(&shape, order, numbers).into()]))
+    }
 }

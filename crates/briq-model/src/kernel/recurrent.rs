@@ -23,7 +23,7 @@ struct Layer {
 
 fn lstm(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     let peephole = call.node.input(7).is_some();
-    if !is_plain(call) || call.flag("input_forget", false)? || (peephole && !Dense::fits(call, 7)) {
+    if !is_plain(call, &["Sigmoid", "Tanh", "Tanh"])? || call.flag("input_forget", false)? || (peephole && !Dense::fits(call, 7)) {
         return Ok(None);
     }
     let Some(spec) = spec(call, 4)? else { return Ok(None) };
@@ -36,7 +36,7 @@ fn lstm(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
 }
 
 fn gru(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
-    if !is_plain(call) {
+    if !is_plain(call, &["Sigmoid", "Tanh"])? {
         return Ok(None);
     }
     let Some(layer) = spec(call, 3)? else { return Ok(None) };
@@ -46,12 +46,15 @@ fn gru(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     ready(Layer { spec: layer, cells: Cells::Gru(cells) })
 }
 
-/// Whether the node asks for nothing beyond what the cells do, and its parameters are constant.
-fn is_plain(call: &Call) -> bool {
-    let extra = ["activations", "activation_alpha", "activation_beta", "clip", "layout"];
+/// Whether the node asks for nothing beyond what the cells do, and its parameters are constant. Exporters write defaults out.
+fn is_plain(call: &Call, activations: &[&str]) -> Result<bool, Fault> {
+    let extra = ["activation_alpha", "activation_beta", "clip"];
     let biased = call.node.input(3).is_some();
     let constant = Dense::fits(call, 1) && Dense::fits(call, 2) && (!biased || Dense::fits(call, 3));
-    constant && !extra.iter().any(|name| call.node.attributes.contains_key(*name))
+    let given = call.strings("activations")?.unwrap_or_default();
+    let default = given.iter().zip(activations.iter().cycle()).all(|(given, default)| given == default);
+    let plain = !extra.iter().any(|name| call.node.attributes.contains_key(*name));
+    Ok(constant && default && plain && call.int("layout", 0)? == 0)
 }
 
 /// The sizes, where the parameters' shapes agree on them.

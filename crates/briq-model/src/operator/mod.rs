@@ -61,6 +61,7 @@ pub(crate) use call::{Call, fetch};
 pub(crate) use convolution::Window;
 pub(crate) use differentiation::with_bodies;
 pub(crate) use pooling::pooled_shape;
+pub(crate) use reduction::reduced;
 pub(crate) use shape::bounded;
 
 /// What an operator may ask of, or leave to, the run that it is part of.

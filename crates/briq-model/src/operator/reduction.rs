@@ -91,7 +91,8 @@ fn reduced_host(x: &HostTensor, axes: &[usize], function: fn(&[f64]) -> f64) -> 
     HostTensor::floats(x.element, &kept, groups.iter().map(|group| clamp(function(group))))
 }
 
-fn reduced(call: &mut Call, rank: usize) -> Result<Vec<usize>, Fault> {
+/// The axes that a reduction is over.
+pub(crate) fn reduced(call: &mut Call, rank: usize) -> Result<Vec<usize>, Fault> {
     match call.integers_or(1, "axes")? {
         Some(given) if !given.is_empty() => axes(&given, rank),
         _ if call.flag("noop_with_empty_axes", false)? => Ok(Vec::new()),
