@@ -59,6 +59,7 @@ mod rewriter;
 mod scalars;
 mod scales;
 mod shapes;
+mod slices;
 mod transposes;
 mod view;
 
@@ -126,6 +127,8 @@ pub enum Pass {
     Products,
     /// Carries products out on all axes, where the leading ones were merged for them.
     Ranks,
+    /// Takes parts of the columns of a value before they are split and moved, instead of after.
+    Slices,
     /// Leaves out transposes that are undone later.
     Transposes,
     /// Folds batch normalisation, scales, shifts and padding into the convolution or product beside them.
@@ -148,6 +151,7 @@ impl Pass {
         Self::Scalars,
         Self::Defaults,
         Self::Duplicates,
+        Self::Slices,
         Self::Transposes,
         Self::Activations,
         Self::Normalizations,
@@ -184,6 +188,7 @@ impl Pass {
             Self::Attention => "attention",
             Self::Products => "products",
             Self::Ranks => "ranks",
+            Self::Slices => "slices",
             Self::Transposes => "transposes",
             Self::Scales => "scales",
             Self::Projections => "projections",
@@ -193,8 +198,8 @@ impl Pass {
 
     /// Whether every result stays as it was, to the last bit.
     pub fn is_exact(self) -> bool {
-        use Pass::{Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Transposes};
-        let exact = [Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Transposes];
+        use Pass::{Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Slices, Transposes};
+        let exact = [Constants, Dead, Defaults, Duplicates, Identities, Learning, Scalars, Shapes, Slices, Transposes];
         exact.contains(&self)
     }
 
@@ -214,6 +219,7 @@ impl Pass {
             Self::Projections => projections::run(rewriter),
             Self::Products => products::run(rewriter),
             Self::Ranks => ranks::run(rewriter),
+            Self::Slices => slices::run(rewriter),
             Self::Transposes => transposes::run(rewriter),
             Self::Scales => scales::run(rewriter),
             Self::Epilogues => epilogues::run(rewriter),

@@ -23,7 +23,10 @@ struct Layer {
 
 fn lstm(call: &mut Call) -> Result<Option<Box<dyn Kernel>>, Fault> {
     let peephole = call.node.input(7).is_some();
-    if !is_plain(call, &["Sigmoid", "Tanh", "Tanh"])? || call.flag("input_forget", false)? || (peephole && !Dense::fits(call, 7)) {
+    if !is_plain(call, &["Sigmoid", "Tanh", "Tanh"])?
+        || call.flag("input_forget", false)?
+        || (peephole && !Dense::fits(call, 7))
+    {
         return Ok(None);
     }
     let Some(spec) = spec(call, 4)? else { return Ok(None) };

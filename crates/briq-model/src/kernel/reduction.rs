@@ -62,8 +62,11 @@ impl Reduce {
         let mut stored = x.stored(order);
         let (first, end) = (axes[0], axes[axes.len() - 1] + 1);
         let product = |range: &[usize]| range.iter().product();
-        let extent =
-            Extent { outer: product(&stored[..first]), reduced: product(&stored[first..end]), inner: product(&stored[end..]) };
+        let extent = Extent {
+            outer: product(&stored[..first]),
+            reduced: product(&stored[first..end]),
+            inner: product(&stored[end..]),
+        };
         let mut numbers = buffer(extent.outer * extent.inner);
         self.reduction.apply(x.numbers(), extent, &mut numbers);
         if self.root {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::Arguments;
 use super::contender::Contender;
 use super::stage::{OURS, Prepared, Stage};
-use super::Arguments;
 use super::subject::Subject;
 use crate::bench::table::{Table, geometric_mean, median, megabytes, ratio, span};
 

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::Arguments;
 use super::agreement::{TOLERANCE, difference, outputs};
 use super::contender::Contender;
 use super::stage::{Prepared, Stage};
-use super::Arguments;
 use super::subject::Subject;
 use crate::bench::networks::{NODES, TRIVIAL};
 use crate::bench::table::{Table, geometric_mean, median, ratio, span};

@@ -57,7 +57,16 @@ impl Stage {
         let files = tempfile::tempdir_in(&folder).context("make a folder for packages")?;
         let pinned = succeeds("taskset", &["--version"]);
         let versions = RefCell::default();
-        Ok(Self { program, backend: arguments.backend.clone(), folder, files, peers, pinned, versions, peer_environment })
+        Ok(Self {
+            program,
+            backend: arguments.backend.clone(),
+            folder,
+            files,
+            peers,
+            pinned,
+            versions,
+            peer_environment,
+        })
     }
 
     /// Writes a network of ours and checks it, and imports what is not imported yet.
@@ -134,7 +143,11 @@ impl Stage {
         let found = self.peers.iter().find(|(known, _)| known == name);
         let (_, python) = found.with_context(|| format!("no peer is called {name}"))?;
         let mut command = self.command(python, threads);
-        command.args(["-c", PEER, name]).arg(&prepared.onnx).arg(threads.to_string()).args(prepared.subject.inputs(batch)?);
+        command
+            .args(["-c", PEER, name])
+            .arg(&prepared.onnx)
+            .arg(threads.to_string())
+            .args(prepared.subject.inputs(batch)?);
         let contender = Contender::start(name, &mut command)?;
         if let Some(version) = contender.ready["version"].as_str() {
             self.versions.borrow_mut().insert(name.to_owned(), version.to_owned());

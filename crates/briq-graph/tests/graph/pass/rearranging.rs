@@ -189,3 +189,51 @@ fn transposes_stay_where_the_order_matters() {
         "#]],
     );
 }
+
+#[test]
+fn parts_of_columns_are_taken_before_they_are_split() {
+    check(
+        &[Pass::Slices],
+        "in x [n, 5, 24]
+         split = ints 0, 5, 3, 2, 4
+         zero = ints 0
+         one = ints 1
+         two = ints 2
+         three = ints 3
+         a = Reshape(x, split)
+         b = Transpose(a) perm=[2,0,3,1,4]
+         c = Slice(b, one, two, zero, one)
+         y = Squeeze(c, zero)
+         d = Slice(a, two, three, two, one)
+         z = Squeeze(d, two)
+         e = Slice(a, zero, one, three)
+         w = Squeeze(e, three)
+         out y [n, 2, 5, 4]
+         out z [n, 5, 2, 4]
+         out w [n, 5, 3, 4]",
+        &expect![[r#"
+            split = [0, 5, 3, 2, 4]
+            zero = [0]
+            one = [1]
+            three = [3]
+            y:1 = [8]
+            y:2 = [16]
+            y:3 = [-1]
+            y:5 = [0, 0, 2, 4]
+            z:7 = [16]
+            z:8 = [24]
+            z:9 = [-1]
+            z:11 = [0, 0, 2, 4]
+            a = Reshape(x, split)
+            y:4 = Slice(x, y:1, y:2, y:3)
+            y:6 = Reshape(y:4, y:5)
+            y = Transpose(y:6) perm=[0, 2, 1, 3]
+            z:10 = Slice(x, z:7, z:8, z:9)
+            z = Reshape(z:10, z:11)
+            e = Slice(a, zero, one, three)
+            w = Squeeze(e, three)
+            -> y, z, w
+            # Slice 2
+        "#]],
+    );
+}
