@@ -34,6 +34,7 @@ pub mod pooling;
 pub mod recurrent;
 pub mod reduction;
 pub mod residence;
+pub mod resize;
 pub mod simd;
 pub mod softmax;
 mod vector;

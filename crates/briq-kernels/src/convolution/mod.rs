@@ -4,12 +4,14 @@ mod depthwise;
 mod direct;
 mod spec;
 mod tiling;
+mod transposed;
 mod winograd;
 
 use depthwise::Depthwise;
 use direct::Direct;
 pub use spec::{ConvolutionError, ConvolutionSpec};
 pub use tiling::{Tiling, tilings};
+pub use transposed::{TransposedConvolution, TransposedSpec};
 use winograd::Winograd;
 
 use crate::activation::Activation;

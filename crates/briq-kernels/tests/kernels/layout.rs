@@ -33,3 +33,12 @@ fn a_large_image_on_several_threads() {
     to_channels_first(&last, 2, 64, 5000, &mut first);
     assert_eq!(first, images);
 }
+
+#[test]
+fn rows_lie_beside_one_another() {
+    let (left, right) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0]);
+    let mut out = [0.0; 6];
+    briq_kernels::layout::beside(&[(&left, 2), (&[], 0), (&right, 1)], &mut out);
+    assert_eq!(out, [1.0, 2.0, 5.0, 3.0, 4.0, 6.0]);
+    briq_kernels::layout::beside(&[(&[], 0)], &mut []);
+}

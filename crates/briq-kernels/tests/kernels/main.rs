@@ -11,8 +11,10 @@ mod recurrent;
 mod reduction;
 #[cfg(target_os = "linux")]
 mod residence;
+mod resize;
 mod softmax;
 mod support;
+mod transposed;
 mod vector;
 
 use briq_kernels::Activation;

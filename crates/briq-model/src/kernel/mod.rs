@@ -17,6 +17,8 @@ mod plane;
 mod pooling;
 mod recurrent;
 mod reduction;
+mod resampling;
+mod transposed_convolution;
 mod weights;
 
 use briq_kernels::convolution::ConvolutionSpec;
@@ -54,6 +56,8 @@ const KERNELS: &[Family] = &[
     pooling::KERNELS,
     recurrent::KERNELS,
     reduction::KERNELS,
+    resampling::KERNELS,
+    transposed_convolution::KERNELS,
 ];
 
 /// Whether this device is the one that the kernels are for.

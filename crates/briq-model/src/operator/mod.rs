@@ -62,6 +62,7 @@ pub(crate) use convolution::Window;
 pub(crate) use differentiation::with_bodies;
 pub(crate) use pooling::pooled_shape;
 pub(crate) use reduction::reduced;
+pub(crate) use resampling::{Resampling, Taps, resized, upsampled};
 pub(crate) use shape::bounded;
 
 /// What an operator may ask of, or leave to, the run that it is part of.

@@ -30,7 +30,7 @@ struct Axis {
 }
 
 /// Which elements an output element is made of; none where it lies outside.
-type Taps = Option<Vec<(usize, f64)>>;
+pub(crate) type Taps = Option<Vec<(usize, f64)>>;
 
 impl Axis {
     /// Where an output element lies among the input's.
@@ -118,8 +118,21 @@ fn resampled(x: &HostTensor, axis: usize, taps: &[Taps], extrapolation: f64) -> 
     HostTensor { element: x.element, shape, data: crate::value::Elements::Floats(results) }
 }
 
-/// The first `Resize`, of operator set 10, counted from the corner as `Upsample` did.
+/// What a node does: for each axis that changes, in order, what each element of the result is made of.
+pub(crate) struct Resampling {
+    /// The axis, and the taps of each element along it.
+    pub(crate) steps: Vec<(usize, Vec<Taps>)>,
+    /// What stands outside.
+    extrapolation: f64,
+}
+
 fn resize(call: &mut Call) -> Outcome {
+    let resampling = resized(call)?;
+    carried_out(call, &resampling)
+}
+
+/// The first `Resize`, of operator set 10, counted from the corner as `Upsample` did.
+pub(crate) fn resized(call: &mut Call) -> Result<Resampling, Fault> {
     let older = call.opset < 11;
     let rule = Rule {
         mode: call.string("mode")?.unwrap_or("nearest"),
@@ -156,11 +169,13 @@ fn resize(call: &mut Call) -> Outcome {
         }
         steps.push((along[at], (0..to).map(|index| axis.taps(index, &rule)).collect()));
     }
-    carried_out(call, &steps, rule.extrapolation)
+    Ok(Resampling { steps, extrapolation: rule.extrapolation })
 }
 
 /// Resamples axis after axis.
-fn carried_out(call: &mut Call, steps: &[(usize, Vec<Taps>)], extrapolation: f64) -> Outcome {
+fn carried_out(call: &mut Call, resampling: &Resampling) -> Outcome {
+    let Resampling { steps, extrapolation } = resampling;
+    let extrapolation = *extrapolation;
     if call.learns(0) {
         let x = call.tensor(0)?;
         return one(steps.iter().fold(x, |x, (axis, taps)| weighted(call, x, *axis, taps, extrapolation)));
@@ -217,8 +232,13 @@ fn planned(
     Ok(lengths.iter().map(|length| (((*length as f64 * one) + 0.5).floor() as usize, one)).collect())
 }
 
-/// `Resize` before operator set 10: scales count from the corner.
 fn upsample(call: &mut Call) -> Outcome {
+    let resampling = upsampled(call)?;
+    carried_out(call, &resampling)
+}
+
+/// `Resize` before operator set 10: scales count from the corner.
+pub(crate) fn upsampled(call: &mut Call) -> Result<Resampling, Fault> {
     let mode = call.string("mode")?.unwrap_or("nearest");
     let rule = Rule {
         mode,
@@ -241,5 +261,5 @@ fn upsample(call: &mut Call) -> Outcome {
         let axis = Axis { from: shape[at], to, scale, region: (0.0, 1.0) };
         steps.push((at, (0..to).map(|index| axis.taps(index, &rule)).collect()));
     }
-    carried_out(call, &steps, 0.0)
+    Ok(Resampling { steps, extrapolation: 0.0 })
 }
