@@ -1,11 +1,10 @@
-//! Convolutions with one filter for each channel: no sums over channels, so registers run across channels.
+//! Convolutions of 3×3 and 5×5 with one filter for each channel: no sums over channels, so registers run across channels.
 
 use std::ops::Range;
 
+use super::line::{Line, Pixels};
 use super::{Call, ConvolutionSpec};
-use crate::activation::apply;
 use crate::buffer::Buffer;
-use crate::matrix::bounds;
 use crate::parallel::{self, Cost};
 use crate::simd::{Kernel, Simd, Unit};
 use crate::weights::Weights;
@@ -26,7 +25,8 @@ pub(super) struct Depthwise {
 
 impl Depthwise {
     pub(super) const fn fits(spec: &ConvolutionSpec) -> bool {
-        spec.groups > 1 && spec.groups == spec.channels && spec.groups == spec.filters
+        let alone = spec.groups > 1 && spec.groups == spec.channels && spec.groups == spec.filters;
+        alone && matches!((spec.kernel, spec.strides[1], spec.dilations[1]), ([3, 3] | [5, 5], 1 | 2, 1))
     }
 
     pub(super) fn new(spec: ConvolutionSpec, weights: Weights<'_>) -> Self {
@@ -71,137 +71,49 @@ impl Kernel for Lines<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { method, call, first, out } = self;
         let spec = &method.spec;
-        let width = call.output[1] * spec.channels;
-        for (index, out) in out.chunks_exact_mut(width).enumerate() {
-            let (image, y) = ((first + index) / call.output[0], (first + index) % call.output[0]);
-            let line = Line { method, call, image, y, start: (first + index) * width };
-            match (spec.kernel, spec.strides[1], spec.dilations[1]) {
-                ([3, 3], 1, 1) => line.run::<S, 3, 1>(simd, out),
-                ([3, 3], 2, 1) => line.run::<S, 3, 2>(simd, out),
-                ([5, 5], 1, 1) => line.run::<S, 5, 1>(simd, out),
-                ([5, 5], 2, 1) => line.run::<S, 5, 2>(simd, out),
-                _ => line.run_any(simd, out),
+        for (index, out) in out.chunks_exact_mut(call.output[1] * spec.channels).enumerate() {
+            let line = Line::new(spec, call, &method.zeros, first + index);
+            match (spec.kernel[0], spec.strides[1]) {
+                (3, 1) => run_line::<S, 3, 1>(simd, &line, &method.weights, out),
+                (3, _) => run_line::<S, 3, 2>(simd, &line, &method.weights, out),
+                (_, 1) => run_line::<S, 5, 1>(simd, &line, &method.weights, out),
+                (_, _) => run_line::<S, 5, 2>(simd, &line, &method.weights, out),
             }
-            if bounds(call.epilogue.activation).is_none() {
-                apply(simd, call.epilogue.activation, out);
-            }
+            line.activate(simd, out);
         }
     }
 }
 
-/// One line of the output.
-struct Line<'a> {
-    method: &'a Depthwise,
-    call: &'a Call<'a>,
-    image: usize,
-    y: usize,
-    /// Where the line starts in the output.
-    start: usize,
-}
-
-impl Line<'_> {
-    /// Kernels of `K × K`: pixels that several outputs see are read once.
-    #[inline(always)]
-    fn run<S: Simd, const K: usize, const STRIDE: usize>(&self, simd: S, out: &mut [f32]) {
-        let (width, columns) = (self.call.output[1], (PIXELS - 1) * STRIDE + K);
-        let (rows, left) = (self.rows(), self.method.spec.pads[1]);
-        let mut x = 0;
-        while x < width {
-            let count = PIXELS.min(width - x);
-            // What is left at the end of a line is computed again with what lies before it.
-            let from = if count < PIXELS && width >= PIXELS { width - PIXELS } else { x };
-            let column = from * STRIDE;
-            let group = Group { line: self, x: from, count: PIXELS.min(width), rows: rows.clone() };
-            if column >= left && column - left + columns <= self.call.size[1] {
-                let first = self.pixel(rows.start, column);
-                let (across, down) = (self.method.spec.channels, self.call.size[1] * self.method.spec.channels);
-                let down = down * self.method.spec.dilations[0];
-                let start = rows.start;
-                // SAFETY: the columns and the rows are inside the image.
-                let at = |row: usize, column: usize| unsafe { first.add((row - start) * down + column * across) };
-                group.run::<S, K, STRIDE>(simd, at, out);
-            } else {
-                let mut table = [[std::ptr::null(); MOST_COLUMNS]; K];
-                for row in rows.clone() {
-                    for (index, pointer) in table[row][..columns].iter_mut().enumerate() {
-                        *pointer = self.pixel(row, column + index);
-                    }
-                }
-                group.run::<S, K, STRIDE>(simd, |row, column| table[row][column], out);
-            }
-            x += PIXELS;
-        }
-    }
-
-    /// Any kernel.
-    #[inline(always)]
-    fn run_any<S: Simd>(&self, simd: S, out: &mut [f32]) {
-        let spec = &self.method.spec;
-        let channels = spec.channels;
-        for x in 0..self.call.output[1] {
-            for channel in (0..channels).step_by(S::LANES) {
-                let lanes = S::LANES.min(channels - channel);
-                let mut sum = simd.zero();
-                for tap in 0..spec.taps() {
-                    let (row, column) = (tap / spec.kernel[1], tap % spec.kernel[1]);
-                    let pixel = self.pixel(row, x * spec.strides[1] + column * spec.dilations[1]);
-                    // SAFETY: a pixel has as many numbers as there are channels.
-                    let pixel = unsafe { std::slice::from_raw_parts(pixel.add(channel), lanes) };
-                    let weights = &self.method.weights[tap * channels + channel..][..lanes];
-                    sum = simd.mul_add(simd.load(pixel), simd.load(weights), sum);
-                }
-                self.finish(simd, sum, channel, x * channels + channel, lanes, out);
-            }
-        }
-    }
-
-    /// The rows of the kernel that meet the image.
-    #[inline(always)]
-    fn rows(&self) -> Range<usize> {
-        let ConvolutionSpec { kernel, strides, dilations, pads, .. } = self.method.spec;
-        let before =
-            |position: usize| position.saturating_sub(self.y * strides[0]).div_ceil(dilations[0]).min(kernel[0]);
-        before(pads[0])..before(pads[0] + self.call.size[0])
-    }
-
-    /// The pixel that row `row` of the kernel meets, `x` columns from the left edge of the padded image.
-    #[inline(always)]
-    fn pixel(&self, row: usize, x: usize) -> *const f32 {
-        let ConvolutionSpec { strides, dilations, pads, channels, .. } = self.method.spec;
-        let y = (self.y * strides[0] + row * dilations[0]).wrapping_sub(pads[0]);
-        let x = x.wrapping_sub(pads[1]);
-        if y < self.call.size[0] && x < self.call.size[1] {
-            let pixel = (self.image * self.call.size[0] + y) * self.call.size[1] + x;
-            self.call.input[pixel * channels..].as_ptr()
+/// Kernels of `K × K`: pixels that several outputs see are read once.
+#[inline(always)]
+fn run_line<S: Simd, const K: usize, const STRIDE: usize>(simd: S, line: &Line<'_>, weights: &[f32], out: &mut [f32]) {
+    let (spec, call, columns, rows) = (line.spec, line.call, (PIXELS - 1) * STRIDE + K, line.rows());
+    for x in (0..call.output[1]).step_by(PIXELS) {
+        let pixels = line.pixels(x, PIXELS);
+        let (column, left) = (pixels.x * STRIDE, spec.pads[1]);
+        let group = Group { line, weights, pixels, rows: rows.clone() };
+        if column >= left && column - left + columns <= call.size[1] && !rows.is_empty() {
+            let first = line.pixel(rows.start, column);
+            let (across, down) = (spec.channels, call.size[1] * spec.channels * spec.dilations[0]);
+            let start = rows.start;
+            // SAFETY: the columns and the rows are inside the image.
+            let at = |row: usize, column: usize| unsafe { first.add((row - start) * down + column * across) };
+            group.run::<S, K, STRIDE>(simd, at, out);
         } else {
-            self.method.zeros.as_ptr()
+            let mut table = [[std::ptr::null(); MOST_COLUMNS]; K];
+            for row in rows.clone() {
+                line.locate(row, column, &mut table[row][..columns]);
+            }
+            group.run::<S, K, STRIDE>(simd, |row, column| table[row][column], out);
         }
-    }
-
-    /// Adds bias and residual, bounds the sum where the activation does nothing else, and stores it at `at` of the line.
-    #[inline(always)]
-    fn finish<S: Simd>(&self, simd: S, mut sum: S::Float, channel: usize, at: usize, lanes: usize, out: &mut [f32]) {
-        let epilogue = &self.call.epilogue;
-        if let Some(bias) = epilogue.bias {
-            sum = simd.add(sum, simd.load(&bias[channel..channel + lanes]));
-        }
-        if let Some(residual) = epilogue.residual {
-            sum = simd.add(sum, simd.load(&residual[self.start + at..self.start + at + lanes]));
-        }
-        if let Some((min, max)) = bounds(epilogue.activation) {
-            sum = simd.min(simd.splat(max), simd.max(simd.splat(min), sum));
-        }
-        simd.store(&mut out[at..at + lanes], sum);
     }
 }
 
 /// Neighbouring pixels of a line.
 struct Group<'a> {
     line: &'a Line<'a>,
-    /// The first one.
-    x: usize,
-    /// How many of them exist.
-    count: usize,
+    weights: &'a [f32],
+    pixels: Pixels,
     /// The rows of the kernel that meet the image.
     rows: Range<usize>,
 }
@@ -215,14 +127,15 @@ impl Group<'_> {
         at: impl Fn(usize, usize) -> *const f32,
         out: &mut [f32],
     ) {
-        let channels = self.line.method.spec.channels;
+        let channels = self.line.spec.channels;
         let whole = channels / S::LANES * S::LANES;
         for channel in (0..whole).step_by(S::LANES) {
             // SAFETY: there are so many channels.
             unsafe {
                 let load = |from| simd.load_at(from);
                 let sums = self.sum::<S, K, STRIDE>(simd, channel, &at, load);
-                self.finish(simd, sums, channel, load, |to, sum| simd.store_at(to, sum), out);
+                let store = |to, sum| simd.store_at(to, sum);
+                self.line.finish(simd, sums, (&self.pixels, channel), load, store, out);
             }
         }
         if whole < channels {
@@ -231,7 +144,8 @@ impl Group<'_> {
             unsafe {
                 let load = |from| simd.load_masked_at(from, mask);
                 let sums = self.sum::<S, K, STRIDE>(simd, whole, &at, load);
-                self.finish(simd, sums, whole, load, |to, sum| simd.store_masked_at(to, mask, sum), out);
+                let store = |to, sum| simd.store_masked_at(to, mask, sum);
+                self.line.finish(simd, sums, (&self.pixels, whole), load, store, out);
             }
         }
     }
@@ -248,12 +162,12 @@ impl Group<'_> {
         at: &impl Fn(usize, usize) -> *const f32,
         load: impl Fn(*const f32) -> S::Float,
     ) -> [S::Float; PIXELS] {
-        let channels = self.line.method.spec.channels;
+        let channels = self.line.spec.channels;
         let mut sums = [simd.zero(); PIXELS];
         for row in self.rows.clone() {
             // SAFETY: there is a weight for each tap and channel, and a pixel has as many numbers as there are channels.
             let (weights, pixels) = unsafe {
-                let weights = self.line.method.weights.as_ptr().add(row * K * channels + channel);
+                let weights = self.weights.as_ptr().add(row * K * channels + channel);
                 let weights: [S::Float; K] = std::array::from_fn(|column| load(weights.add(column * channels)));
                 let pixels: [S::Float; MOST_COLUMNS] = std::array::from_fn(|column| {
                     if column < (PIXELS - 1) * STRIDE + K { load(at(row, column).add(channel)) } else { simd.zero() }
@@ -267,39 +181,5 @@ impl Group<'_> {
             }
         }
         sums
-    }
-
-    /// Adds bias and residual, bounds the sums where the activation does nothing else, and stores them.
-    ///
-    /// # Safety
-    /// `load` and `store` reach no further than the channels go.
-    #[inline(always)]
-    unsafe fn finish<S: Simd>(
-        &self,
-        simd: S,
-        sums: [S::Float; PIXELS],
-        channel: usize,
-        load: impl Fn(*const f32) -> S::Float,
-        store: impl Fn(*mut f32, S::Float),
-        out: &mut [f32],
-    ) {
-        let (channels, epilogue) = (self.line.method.spec.channels, &self.line.call.epilogue);
-        let (min, max) = bounds(epilogue.activation).unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
-        let (min, max) = (simd.splat(min), simd.splat(max));
-        let bias = epilogue.bias.map_or(simd.zero(), |bias| load(bias[channel..].as_ptr()));
-        let start = self.x * channels + channel;
-        let out = out[start..].as_mut_ptr();
-        let residual = epilogue.residual.map(|residual| residual[self.line.start + start..].as_ptr());
-        for (index, sum) in sums.into_iter().enumerate() {
-            if index < self.count {
-                let mut sum = simd.add(sum, bias);
-                if let Some(residual) = residual {
-                    // SAFETY: the residual is as long as the output.
-                    sum = simd.add(sum, load(unsafe { residual.add(index * channels) }));
-                }
-                // SAFETY: the group's pixels are in the line.
-                store(unsafe { out.add(index * channels) }, simd.min(max, simd.max(min, sum)));
-            }
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod depthwise;
 mod direct;
+mod grouped;
+mod line;
 mod spec;
 mod tiling;
 mod transposed;
@@ -9,6 +11,7 @@ mod winograd;
 
 use depthwise::Depthwise;
 use direct::Direct;
+use grouped::Grouped;
 pub use spec::{ConvolutionError, ConvolutionSpec};
 pub use tiling::{Tiling, tilings};
 pub use transposed::{TransposedConvolution, TransposedSpec};
@@ -21,8 +24,9 @@ use crate::weights::Weights;
 /// A convolution with prepared weights: `activation(convolution(input) + bias + residual)`.
 ///
 /// Images are channels-last (NHWC). Which method runs is chosen when the weights are prepared:
-/// one filter for each channel reads the image directly; kernels of 3×3 with enough channels go through Winograd's
-/// transform; everything else is a matrix product over pointers into the image.
+/// groups whose channels and filters fit into a register, one filter for each channel among them, read the image directly;
+/// kernels of 3×3 with enough channels go through Winograd's transform; everything else is a matrix product over pointers
+/// into the image.
 #[derive(Clone, Debug)]
 pub struct Convolution {
     spec: ConvolutionSpec,
@@ -35,6 +39,7 @@ pub struct Convolution {
 enum Method {
     Depthwise(Depthwise),
     Direct(Direct),
+    Grouped(Grouped),
     Winograd(Winograd),
 }
 
@@ -79,6 +84,7 @@ impl Convolution {
         spec.check(&weights, bias.map(<[f32]>::len))?;
         let method = match Tiling::of(&spec).min(most) {
             _ if Depthwise::fits(&spec) => Method::Depthwise(Depthwise::new(spec, weights)),
+            _ if Grouped::fits(&spec) => Method::Grouped(Grouped::new(spec, weights)),
             Tiling::None => Method::Direct(Direct::new(spec, weights)),
             tiling => Method::Winograd(Winograd::new(spec, weights, tiling == Tiling::Four)),
         };
@@ -103,6 +109,7 @@ impl Convolution {
         match &self.method {
             Method::Depthwise(method) => method.bytes(),
             Method::Direct(method) => method.bytes(),
+            Method::Grouped(method) => method.bytes(),
             Method::Winograd(method) => method.bytes(),
         }
     }
@@ -125,6 +132,7 @@ impl Convolution {
         match &self.method {
             Method::Depthwise(method) => method.run(&call, out),
             Method::Direct(method) => method.run(&call, out),
+            Method::Grouped(method) => method.run(&call, out),
             Method::Winograd(method) => method.run(&call, out),
         }
     }

@@ -22,6 +22,7 @@ impl Avx2 {
 impl Simd for Avx2 {
     type Float = __m256;
     type Mask = __m256i;
+    type Lanes = __m256i;
     const LANES: usize = 8;
     const UNIT: Unit = Unit::Avx2;
 
@@ -164,6 +165,16 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn select(self, mask: __m256i, yes: __m256, no: __m256) -> __m256 {
         unsafe { _mm256_blendv_ps(no, yes, _mm256_castsi256_ps(mask)) }
+    }
+
+    #[inline(always)]
+    fn lanes(self, numbers: &[u32; 16]) -> __m256i {
+        unsafe { _mm256_loadu_si256(numbers.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn permute(self, value: __m256, lanes: __m256i) -> __m256 {
+        unsafe { _mm256_permutevar8x32_ps(value, lanes) }
     }
 
     #[inline(always)]

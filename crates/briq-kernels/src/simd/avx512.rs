@@ -22,6 +22,7 @@ impl Avx512 {
 impl Simd for Avx512 {
     type Float = __m512;
     type Mask = __mmask16;
+    type Lanes = __m512i;
     const LANES: usize = 16;
     const UNIT: Unit = Unit::Avx512;
 
@@ -162,6 +163,16 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn select(self, mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+
+    #[inline(always)]
+    fn lanes(self, numbers: &[u32; 16]) -> __m512i {
+        unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn permute(self, value: __m512, lanes: __m512i) -> __m512 {
+        unsafe { _mm512_permutexvar_ps(lanes, value) }
     }
 
     #[inline(always)]

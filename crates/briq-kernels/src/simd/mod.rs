@@ -48,6 +48,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type Float: Copy;
     /// One truth value for each lane.
     type Mask: Copy;
+    /// The number of a lane for each lane.
+    type Lanes: Copy;
     /// Numbers in one register.
     const LANES: usize;
     /// The unit's name.
@@ -172,6 +174,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn is_nan(self, value: Self::Float) -> Self::Mask;
     /// `yes` in the lanes of the mask, `no` in the others.
     fn select(self, mask: Self::Mask, yes: Self::Float, no: Self::Float) -> Self::Float;
+
+    /// The first [`LANES`](Self::LANES) of these numbers of lanes.
+    fn lanes(self, numbers: &[u32; 16]) -> Self::Lanes;
+    /// In each lane, what `value` has in the lane whose number is there, modulo [`LANES`](Self::LANES).
+    fn permute(self, value: Self::Float, lanes: Self::Lanes) -> Self::Float;
 
     /// Takes the first [`LANES`](Self::LANES) registers as rows of a square and returns its columns.
     fn transpose(self, rows: [Self::Float; 16]) -> [Self::Float; 16];

@@ -36,6 +36,7 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
 impl Simd for Portable {
     type Float = Four;
     type Mask = [bool; 4];
+    type Lanes = [u32; 4];
     const LANES: usize = 4;
     const UNIT: Unit = Unit::Portable;
 
@@ -172,6 +173,16 @@ impl Simd for Portable {
     #[inline(always)]
     fn select(self, mask: [bool; 4], yes: Four, no: Four) -> Four {
         Four(std::array::from_fn(|lane| if mask[lane] { yes.0[lane] } else { no.0[lane] }))
+    }
+
+    #[inline(always)]
+    fn lanes(self, numbers: &[u32; 16]) -> [u32; 4] {
+        [numbers[0], numbers[1], numbers[2], numbers[3]]
+    }
+
+    #[inline(always)]
+    fn permute(self, value: Four, lanes: [u32; 4]) -> Four {
+        Four(lanes.map(|lane| value.0[lane as usize % 4]))
     }
 
     #[inline(always)]

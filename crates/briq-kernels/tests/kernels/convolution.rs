@@ -104,6 +104,25 @@ fn spec() -> impl Strategy<Value = ConvolutionSpec> {
         })
 }
 
+/// Channels or filters of a group of which several fit into a register, or just not.
+fn narrow() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![1, 2, 3, 4, 4, 5, 8, 8, 12, 16, 24])
+}
+
+/// Kernels that are computed in one piece, in several, and of one row or column.
+fn kernel() -> impl Strategy<Value = [usize; 2]> {
+    prop_oneof![
+        4 => prop::sample::select(vec![[3, 3], [3, 3], [5, 5], [7, 7], [1, 5], [1, 1], [5, 1], [2, 9]]),
+        1 => [1_usize..6, 1_usize..6],
+    ]
+}
+
+/// Strides and dilations, mostly the usual ones.
+fn steps() -> impl Strategy<Value = ([usize; 2], [usize; 2])> {
+    let strides = prop_oneof![2 => Just([1, 1]), 1 => Just([2, 2]), 2 => [1_usize..4, 1_usize..4]];
+    (strides, prop_oneof![3 => Just([1_usize, 1]), 1 => Just([2, 2]), 1 => [1_usize..3, 1_usize..3]])
+}
+
 proptest! {
     #[test]
     fn convolution_is_its_definition(
@@ -121,15 +140,31 @@ proptest! {
     #[test]
     fn depthwise_is_its_definition(
         channels in 2_usize..70,
-        kernel in prop_oneof![Just([3_usize, 3_usize]), [1_usize..6, 1_usize..6]],
-        (strides, dilations) in ([1_usize..3, 1_usize..3], prop_oneof![3 => Just([1_usize, 1]), 1 => Just([2, 2])]),
-        pads in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
-        (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..14),
+        kernel in kernel(),
+        (strides, dilations) in steps(),
+        pads in [0_usize..4, 0_usize..4, 0_usize..4, 0_usize..4],
+        (batch, height, width) in (1_usize..3, 1_usize..12, 1_usize..22),
         (factors, bias, residual) in any::<(bool, bool, bool)>(),
         activation in activation(),
         seed in 0_u32..1000,
     ) {
         let spec = ConvolutionSpec { channels, filters: channels, groups: channels, kernel, strides, dilations, pads };
+        check(&Case { spec, batch, size: [height, width], factors, bias, residual, activation }, seed);
+    }
+
+    #[test]
+    fn groups_are_their_definition(
+        (groups, channels, filters) in (2_usize..10, narrow(), narrow()),
+        kernel in kernel(),
+        (strides, dilations) in steps(),
+        pads in [0_usize..4, 0_usize..4, 0_usize..4, 0_usize..4],
+        (batch, height, width) in (1_usize..3, 1_usize..8, 1_usize..22),
+        (factors, bias, residual) in any::<(bool, bool, bool)>(),
+        activation in activation(),
+        seed in 0_u32..1000,
+    ) {
+        let (channels, filters) = (channels * groups, filters * groups);
+        let spec = ConvolutionSpec { channels, filters, groups, kernel, strides, dilations, pads };
         check(&Case { spec, batch, size: [height, width], factors, bias, residual, activation }, seed);
     }
 }
