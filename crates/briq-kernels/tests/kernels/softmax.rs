@@ -27,7 +27,10 @@ fn check(rows: usize, width: usize, factor: f32, seed: u64) {
                 // The distance to the largest is rounded before its exponential is taken.
                 let relative = 1e-6 + 1.2e-7 * expected.1[column].abs();
                 let error = (share - expected.0[column]).abs();
-                assert!(error <= relative * expected.0[column] + 1e-38, "{unit:?} {row} {column}: {share}");
+                assert!(
+                    error <= relative * expected.0[column] + f64::from(f32::MIN_POSITIVE),
+                    "{unit:?} {row} {column}: {share}"
+                );
                 let error = (log - expected.1[column]).abs();
                 assert!(error <= 1e-6 * expected.1[column].abs().max(1.0), "{unit:?} {row} {column}: {log}");
             }

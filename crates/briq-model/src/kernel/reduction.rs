@@ -27,11 +27,14 @@ impl Kernel for Reduce {
         if !call.on_device(0) || !Dense::fits(call, 0) || shape.contains(&0) {
             return Ok(None);
         }
+        // Reading the axes takes them from the call.
+        let given = call.inputs.clone();
         let (keep, mut axes) = (call.flag("keepdims", true)?, reduced(call, shape.len())?);
         axes.sort_unstable();
         axes.dedup();
         // A single number belongs on the host.
         if axes.is_empty() || (axes.len() == shape.len() && !keep) {
+            call.inputs = given;
             return Ok(None);
         }
         let x = Dense::take(call, 0)?;
@@ -42,7 +45,7 @@ impl Kernel for Reduce {
         let (x, order) = if is_run(&stored) { (x.ordered(order), order) } else { (x.rows(), Order::Rows) };
         let stored = if order == Order::Rows { axes.clone() } else { stored };
         if !is_run(&stored) {
-            call.inputs[0] = Some(x.into());
+            call.inputs = given;
             return Ok(None);
         }
         let result = self.apply(&x, &stored, order);

@@ -22,6 +22,8 @@ impl Kernel for Resize {
         if !call.on_device(0) || !Dense::fits(call, 0) || !matches!(shape.len(), 3 | 4) || shape.contains(&0) {
             return Ok(None);
         }
+        // Reading the sizes takes them from the call.
+        let given = call.inputs.clone();
         let plan = (self.plan)(call)?;
         let mut result = shape.clone();
         plan.steps.iter().for_each(|(axis, taps)| result[*axis] = taps.len());
@@ -31,10 +33,11 @@ impl Kernel for Resize {
         };
         let last = shape.len() - 1;
         let rows = if last == 3 { along(2) } else { Some(whole(1)) };
-        let (Some(rows), Some(columns)) = (rows, along(last)) else { return Ok(None) };
-        if result[..2] != shape[..2] || result.contains(&0) {
+        let inside = result[..2] == shape[..2] && !result.contains(&0);
+        let (Some(rows), Some(columns), true) = (rows, along(last), inside) else {
+            call.inputs = given;
             return Ok(None);
-        }
+        };
         let spec =
             ResizeSpec { batch: shape[0], channels: shape[1], size: pair(&shape[2..]), output: pair(&result[2..]) };
         let x = Dense::take(call, 0)?.channels_last();
