@@ -118,7 +118,7 @@ fn blend<S: Simd>(simd: S, items: &[f32], width: usize, taps: (&[usize], &[f32])
             let (u, v) = (simd.splat(u), simd.splat(v));
             for first in (0..width).step_by(S::LANES) {
                 let lanes = S::LANES.min(width - first);
-                let [a, b] = [a, b].map(|item| simd.load(&item[first..first + lanes]));
+                let (a, b) = (simd.load(&a[first..first + lanes]), simd.load(&b[first..first + lanes]));
                 simd.store(&mut out[first..first + lanes], simd.mul_add(b, v, simd.mul(a, u)));
             }
         }

@@ -13,6 +13,7 @@ use burn::tensor::DType;
 use crate::backend::Backend;
 use crate::error::ModelError;
 use crate::examples::Examples;
+use crate::kernel;
 use crate::network::{Network, Parameters, Stored, upload_all};
 use crate::operator::{Run, fetch, with_bodies};
 use crate::optimization::Optimization;
@@ -103,9 +104,12 @@ impl Runner {
     /// As [`Runner::run`].
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
         self.admit(&inputs)?;
-        briq_kernels::with_team(|| match &self.examples {
-            Some(examples) => examples.run(&self.network, &self.parameters, inputs),
-            None => self.network.run(&self.parameters, inputs, &mut Run::default()),
+        briq_kernels::with_team(|| {
+            let results = match &self.examples {
+                Some(examples) => examples.run(&self.network, &self.parameters, inputs),
+                None => self.network.run(&self.parameters, inputs, &mut Run::default()),
+            };
+            Ok(results?.into_iter().map(kernel::in_rows).collect())
         })
     }
 

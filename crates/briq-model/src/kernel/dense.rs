@@ -229,6 +229,17 @@ impl Dense {
     }
 }
 
+/// A value as whoever takes it out of a network reads it: the rows of a tensor of ours in order.
+pub(crate) fn in_rows(value: Value) -> Value {
+    match Dense::of(value.clone()) {
+        Some(dense) => {
+            drop(value);
+            dense.rows().into()
+        }
+        None => value,
+    }
+}
+
 /// Each of `count` examples of some inputs, whose first axis is the batch. Nothing where one is not a tensor of ours, or has
 /// another batch.
 pub(crate) fn examples(inputs: &[Value], count: usize) -> Option<Vec<Vec<Value>>> {
