@@ -5,6 +5,7 @@ use briq_graph::{Dim, ElementType, Form, Graph, Initializer, Value as GraphValue
 
 use crate::backend::Backend;
 use crate::error::ModelError;
+use crate::kernel;
 use crate::network::Stored;
 use crate::optimization::Optimization;
 use crate::runner::{NodeTime, Runner, on_host};
@@ -63,9 +64,11 @@ impl BurnEngine {
         }
         let fed = Value::Device(upload(features.to_vec(), &shape, self.runner.device()));
         let mut outputs = self.runner.run_values(vec![fed])?;
-        match outputs.drain(..).next() {
-            Some(Value::Device(tensor)) => download(tensor).map_err(ModelError::device),
-            Some(Value::Host(tensor)) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
+        let first = outputs.drain(..).next().map(|value| kernel::read(value, |_, numbers| numbers.to_vec()));
+        match first {
+            Some(Ok(numbers)) => Ok(numbers),
+            Some(Err(Value::Device(tensor))) => download(tensor).map_err(ModelError::device),
+            Some(Err(Value::Host(tensor))) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
             _ => Err(ModelError::invalid("the network's first output is not a tensor")),
         }
     }
@@ -90,6 +93,10 @@ impl BurnEngine {
     }
 
     fn take(spec: &TensorSpec, value: Value) -> Result<Tensor, EngineError> {
+        let value = match kernel::read(value, |shape, numbers| Tensor::from_f32(&spec.name, shape, numbers)) {
+            Ok(tensor) => return Ok(tensor),
+            Err(value) => value,
+        };
         let shape = value.shape();
         if let Value::Device(tensor) = value {
             let values = download(tensor).map_err(EngineError::inference)?;

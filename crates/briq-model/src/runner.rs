@@ -104,12 +104,9 @@ impl Runner {
     /// As [`Runner::run`].
     pub(crate) fn run_values(&self, inputs: Vec<Value>) -> Result<Vec<Value>, ModelError> {
         self.admit(&inputs)?;
-        briq_kernels::with_team(|| {
-            let results = match &self.examples {
-                Some(examples) => examples.run(&self.network, &self.parameters, inputs),
-                None => self.network.run(&self.parameters, inputs, &mut Run::default()),
-            };
-            Ok(results?.into_iter().map(kernel::in_rows).collect())
+        briq_kernels::with_team(|| match &self.examples {
+            Some(examples) => examples.run(&self.network, &self.parameters, inputs),
+            None => self.network.run(&self.parameters, inputs, &mut Run::default()),
         })
     }
 
@@ -206,12 +203,13 @@ fn take(name: &str, value: Value) -> Result<Datum, ModelError> {
 
 /// A tensor under a name, with its bytes.
 pub(crate) fn initializer(name: &str, value: Value) -> Result<Initializer, ModelError> {
-    match value {
-        Value::Device(tensor) if tensor.dtype() == DType::F32 => {
+    match kernel::read(value, |shape, numbers| Initializer::from_f32(name, shape.to_vec(), numbers)) {
+        Ok(ours) => Ok(ours),
+        Err(Value::Device(tensor)) if tensor.dtype() == DType::F32 => {
             let shape = dimensions(&tensor);
             Ok(Initializer::from_f32(name, shape, &download(tensor).map_err(ModelError::device)?))
         }
-        other => Ok(on_host(other)?.to_initializer(name)),
+        Err(other) => Ok(on_host(other)?.to_initializer(name)),
     }
 }
 

@@ -229,14 +229,14 @@ impl Dense {
     }
 }
 
-/// A value as whoever takes it out of a network reads it: the rows of a tensor of ours in order.
-pub(crate) fn in_rows(value: Value) -> Value {
+/// Hands the shape and the numbers of a tensor of ours, where they lie, to `take`; any other value comes back.
+pub(crate) fn read<T>(value: Value, take: impl FnOnce(&[usize], &[f32]) -> T) -> Result<T, Value> {
     match Dense::of(value.clone()) {
         Some(dense) => {
-            drop(value);
-            dense.rows().into()
+            let dense = dense.rows();
+            Ok(take(dense.shape(), dense.numbers()))
         }
-        None => value,
+        None => Err(value),
     }
 }
 

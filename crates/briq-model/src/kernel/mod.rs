@@ -28,7 +28,7 @@ use crate::operator::{Call, Fault};
 use crate::value::Value;
 
 pub(crate) use activation::activation;
-pub(crate) use dense::{examples, in_rows, joined};
+pub(crate) use dense::{examples, joined, read};
 
 /// A node that was made ready to run on flex.
 pub(crate) trait Kernel: Send + Sync {
