@@ -64,11 +64,13 @@ impl BurnEngine {
         }
         let fed = Value::Device(upload(features.to_vec(), &shape, self.runner.device()));
         let mut outputs = self.runner.run_values(vec![fed])?;
-        let first = outputs.drain(..).next().map(|value| kernel::read(value, |_, numbers| numbers.to_vec()));
+        let first = outputs.drain(..).next();
+        if let Some(numbers) = first.as_ref().and_then(|value| kernel::read(value, |_, numbers| numbers.to_vec())) {
+            return Ok(numbers);
+        }
         match first {
-            Some(Ok(numbers)) => Ok(numbers),
-            Some(Err(Value::Device(tensor))) => download(tensor).map_err(ModelError::device),
-            Some(Err(Value::Host(tensor))) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
+            Some(Value::Device(tensor)) => download(tensor).map_err(ModelError::device),
+            Some(Value::Host(tensor)) => Ok(tensor.to_floats().into_iter().map(|number| number as f32).collect()),
             _ => Err(ModelError::invalid("the network's first output is not a tensor")),
         }
     }
@@ -93,10 +95,9 @@ impl BurnEngine {
     }
 
     fn take(spec: &TensorSpec, value: Value) -> Result<Tensor, EngineError> {
-        let value = match kernel::read(value, |shape, numbers| Tensor::from_f32(&spec.name, shape, numbers)) {
-            Ok(tensor) => return Ok(tensor),
-            Err(value) => value,
-        };
+        if let Some(tensor) = kernel::read(&value, |shape, numbers| Tensor::from_f32(&spec.name, shape, numbers)) {
+            return Ok(tensor);
+        }
         let shape = value.shape();
         if let Value::Device(tensor) = value {
             let values = download(tensor).map_err(EngineError::inference)?;

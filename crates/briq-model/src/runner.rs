@@ -203,13 +203,16 @@ fn take(name: &str, value: Value) -> Result<Datum, ModelError> {
 
 /// A tensor under a name, with its bytes.
 pub(crate) fn initializer(name: &str, value: Value) -> Result<Initializer, ModelError> {
-    match kernel::read(value, |shape, numbers| Initializer::from_f32(name, shape.to_vec(), numbers)) {
-        Ok(ours) => Ok(ours),
-        Err(Value::Device(tensor)) if tensor.dtype() == DType::F32 => {
+    let ours = kernel::read(&value, |shape, numbers| Initializer::from_f32(name, shape.to_vec(), numbers));
+    if let Some(ours) = ours {
+        return Ok(ours);
+    }
+    match value {
+        Value::Device(tensor) if tensor.dtype() == DType::F32 => {
             let shape = dimensions(&tensor);
             Ok(Initializer::from_f32(name, shape, &download(tensor).map_err(ModelError::device)?))
         }
-        Err(other) => Ok(on_host(other)?.to_initializer(name)),
+        other => Ok(on_host(other)?.to_initializer(name)),
     }
 }
 

@@ -229,15 +229,10 @@ impl Dense {
     }
 }
 
-/// Hands the shape and the numbers of a tensor of ours, where they lie, to `take`; any other value comes back.
-pub(crate) fn read<T>(value: Value, take: impl FnOnce(&[usize], &[f32]) -> T) -> Result<T, Value> {
-    match Dense::of(value.clone()) {
-        Some(dense) => {
-            let dense = dense.rows();
-            Ok(take(dense.shape(), dense.numbers()))
-        }
-        None => Err(value),
-    }
+/// What `take` makes of the shape and the numbers of a tensor of ours, where they lie; nothing of any other value.
+pub(crate) fn read<T>(value: &Value, take: impl FnOnce(&[usize], &[f32]) -> T) -> Option<T> {
+    let dense = Dense::of(value.clone())?.rows();
+    Some(take(dense.shape(), dense.numbers()))
 }
 
 /// Each of `count` examples of some inputs, whose first axis is the batch. Nothing where one is not a tensor of ours, or has
